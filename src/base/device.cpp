@@ -1,0 +1,50 @@
+#include "partita/base/device.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+#include <thread>
+
+#include "partita/base/error.hpp"
+
+namespace partita {
+namespace {
+
+/// N of "cuda:N" (0 for "cuda"), or -1 if `name` is neither.
+int cuda_index(std::string_view name) {
+  constexpr std::string_view kPrefix = "cuda";
+  if (name.substr(0, kPrefix.size()) != kPrefix) return -1;
+  name.remove_prefix(kPrefix.size());
+  if (name.empty()) return 0;
+  if (name.front() != ':') return -1;
+  name.remove_prefix(1);
+  unsigned char index = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
+  const bool whole = error == std::errc() && end == name.data() + name.size();
+  return whole && index < 128 ? index : -1;
+}
+
+}  // namespace
+
+torch::Device parse_device(const std::string& name) {
+  if (name == "cpu") return {torch::kCPU};
+  const int index = cuda_index(name);
+  if (index < 0) fail<UsageError>("device '{}' is not known: expected cpu, cuda or cuda:N", name);
+  const auto count = static_cast<std::int64_t>(torch::cuda::device_count());
+  if (count == 0)
+    fail<UsageError>("device '{}': this machine has no CUDA device that LibTorch can use; use cpu", name);
+  if (index >= count)
+    fail<UsageError>("device '{}': this machine has {} CUDA devices, numbered from 0", name, count);
+  return {torch::kCUDA, static_cast<torch::DeviceIndex>(index)};
+}
+
+void set_threads(int count) {
+  if (count < 0) fail<UsageError>("{} threads were asked for: expected 0 (every core) or more", count);
+  const int all = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  // Subnormal numbers, which networks make of silence, cost a processor ten times the others. Worker
+  // threads take this setting over when they start, so it comes first.
+  at::globalContext().setFlushDenormal(true);
+  torch::set_num_threads(count == 0 ? all : count);
+}
+
+}  // namespace partita
