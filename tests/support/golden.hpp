@@ -1,0 +1,141 @@
+#pragma once
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "partita/io/safetensors.hpp"
+#include "partita/nn/semantic_encoder.hpp"
+#include "partita/nn/unet.hpp"
+
+/// Golden vectors of the networks, written by scripts/golden/networks.py.
+namespace partita::golden {
+
+/// Of values: 1e-5 of the peak, or absolute below a peak of 1.
+constexpr double kValueTolerance = 1e-5;
+/// Of a gradient: 1e-4 of its largest entry, and 1e-7 of the largest of all gradients. One that is zero but
+/// for rounding, such as that of a bias before group normalisation, shows as a largest entry below 1e-4 of
+/// all; it agrees to 1e-5 of all.
+constexpr double kGradientTolerance = 1e-4;
+constexpr double kGradientRounding = 1e-7;
+constexpr double kZeroGradient = 1e-4;
+constexpr double kZeroGradientRounding = 1e-5;
+
+inline std::filesystem::path path(const std::string& file) {
+  return std::filesystem::path(PARTITA_GOLDEN_DIR) / file;
+}
+
+inline double peak(const torch::Tensor& x) {
+  return x.numel() == 0 ? 0.0 : x.abs().max().to(torch::kFloat64).item<double>();
+}
+
+inline void expect_close(const torch::Tensor& found, const torch::Tensor& expected, const std::string& what,
+                         double tolerance = kValueTolerance) {
+  ASSERT_EQ(found.sizes(), expected.sizes()) << what;
+  EXPECT_LE(peak(found.detach() - expected), tolerance * std::max(1.0, peak(expected))) << what;
+}
+
+/// Every parameter's gradient, by name.
+inline void expect_gradients(const torch::nn::Module& module, const io::TensorMap& expected,
+                             const std::string& what) {
+  double largest = 0.0;
+  for (const auto& [name, gradient] : expected) {
+    largest = std::max(largest, peak(gradient));
+  }
+  const auto parameters = module.named_parameters();
+  EXPECT_EQ(parameters.size(), expected.size()) << what;
+  for (const auto& parameter : parameters) {
+    const auto entry = expected.find(parameter.key());
+    ASSERT_NE(entry, expected.end()) << what << ": " << parameter.key();
+    const torch::Tensor& gradient = parameter.value().grad();
+    ASSERT_TRUE(gradient.defined()) << what << ": " << parameter.key();
+    ASSERT_EQ(gradient.sizes(), entry->second.sizes()) << what << ": " << parameter.key();
+    const double own = peak(entry->second);
+    const double tolerance = own < kZeroGradient * largest
+                                 ? kZeroGradientRounding * largest
+                                 : kGradientTolerance * own + kGradientRounding * largest;
+    EXPECT_LE(peak(gradient - entry->second), tolerance) << what << ": " << parameter.key();
+  }
+}
+
+inline std::vector<bool> flags(const nlohmann::json& values) {
+  std::vector<bool> result;
+  for (const auto& value : values) {
+    result.push_back(value.get<int>() != 0);
+  }
+  return result;
+}
+
+/// The reference's options as Partita's; `published` reproduces its fault (UNetOptions::factor).
+inline nn::UNetOptions unet_options(const std::string& text, bool published = false) {
+  const auto json = nlohmann::json::parse(text);
+  nn::UNetOptions options;
+  options.channels = json.at("channels").get<std::vector<std::int64_t>>();
+  options.kernels = json.at("kernels").get<std::vector<std::int64_t>>();
+  options.strides = json.at("strides").get<std::vector<std::int64_t>>();
+  options.attn = flags(json.at("attn"));
+  options.cond_dim = json.at("cond_dim");
+  options.tcond_dim = json.at("tcond_dim");
+  options.factor = published ? 0.0 : json.at("factor").get<double>();
+  options.endpoint = published;
+  options.norm = json.at("norm");
+  options.activation = json.at("activation");
+  options.skip_type = json.at("skip_type");
+  options.p_drop = json.at("p_drop");
+  options.bias = json.at("bias");
+  options.use_nearest = json.at("use_nearest");
+  return options;
+}
+
+inline nn::SemanticEncoderOptions encoder_options(const std::string& text) {
+  const auto json = nlohmann::json::parse(text);
+  nn::SemanticEncoderOptions options;
+  options.kind = json.at("kind");
+  options.n_comp = json.at("n_comp");
+  options.in_dim = json.at("in_dim");
+  options.channels = json.at("channels").get<std::vector<std::int64_t>>();
+  options.kernel = json.at("kernel").get<std::vector<std::int64_t>>();
+  options.strides = json.at("strides").get<std::vector<std::int64_t>>();
+  options.attn = flags(json.at("attn"));
+  options.activation = json.at("activation");
+  options.norm = json.at("norm");
+  options.out_fn = json.at("out_fn");
+  options.add_gru = json.at("add_gru");
+  options.bias = json.at("bias");
+  options.p_drop = json.at("p_drop");
+  return options;
+}
+
+/// Names and shapes as in the reference's state_dict, and its count of parameters, from a list such as
+/// paper_unet.txt.
+inline void expect_names(const torch::nn::Module& module, const std::string& file) {
+  std::ifstream stream(path(file));
+  std::string line;
+  ASSERT_TRUE(std::getline(stream, line)) << file;
+  std::int64_t count = 0;
+  for (const auto& parameter : module.parameters()) {
+    count += parameter.numel();
+  }
+  EXPECT_EQ(line, fmt::format("# {} parameters", count));
+  std::vector<std::string> expected;
+  while (std::getline(stream, line)) {
+    expected.push_back(line);
+  }
+  std::vector<std::string> found;
+  for (const auto& [name, tensor] : io::state_of(module)) {
+    found.push_back(fmt::format("{} {}", name, fmt::join(tensor.sizes(), "x")));
+  }
+  std::sort(expected.begin(), expected.end());
+  std::sort(found.begin(), found.end());
+  EXPECT_EQ(found, expected);
+}
+
+}  // namespace partita::golden
