@@ -1,0 +1,30 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+
+namespace partita::audio {
+
+/// Joins overlapping chunks of a stream with triangular cross-fades (Demucs's weights), holding
+/// only what later chunks can still change. Throws AudioError for impossible sizes and for chunks
+/// that differ in shape.
+class OverlapAdd {
+ public:
+  /// Chunks of `length` samples, `stride` apart (stride ≤ length), last axis of every tensor.
+  OverlapAdd(std::int64_t length, std::int64_t stride);
+
+  /// Adds the next chunk `[..., length]` and returns the samples that are final: `[..., stride]`.
+  torch::Tensor push(const torch::Tensor& chunk);
+  /// The rest after the last chunk, `[..., length − stride]`; then ready for a new stream.
+  torch::Tensor finish();
+
+ private:
+  std::int64_t length_;
+  std::int64_t stride_;
+  torch::Tensor weight_;
+  torch::Tensor sum_;
+  torch::Tensor weights_;
+};
+
+}  // namespace partita::audio
