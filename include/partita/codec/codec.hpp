@@ -1,0 +1,47 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "partita/base/error.hpp"
+
+namespace partita::codec {
+
+class CodecError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// Maps waveforms to latents and back. Tensors live on the codec's device.
+class Codec {
+ public:
+  virtual ~Codec() = default;
+
+  /// Waveform `[batch, channels(), sample]` at `sample_rate()` to latents
+  /// `[batch, latent_dim(), frame]`, frames = ceil(sample / hop()).
+  [[nodiscard]] virtual torch::Tensor encode(const torch::Tensor& samples) = 0;
+  /// Latents to a waveform `[batch, channels(), frame · hop()]`.
+  [[nodiscard]] virtual torch::Tensor decode(const torch::Tensor& latents) = 0;
+  /// How much of each STFT bin's power a latent claims: latents `[batch, latent_dim(), frame]`
+  /// to a non-negative power spectrogram `[batch, bins, frame]` with bins = window/2 + 1 spread
+  /// evenly over 0 … sample_rate()/2. By default the decoded waveform's STFT; codecs whose
+  /// latents are spectra answer directly. Used for masks.
+  [[nodiscard]] virtual torch::Tensor power_spectrum(const torch::Tensor& latents, std::int64_t window) = 0;
+
+  [[nodiscard]] virtual std::string name() const = 0;
+  [[nodiscard]] virtual int sample_rate() const = 0;
+  [[nodiscard]] virtual int channels() const = 0;
+  [[nodiscard]] virtual std::int64_t hop() const = 0;  ///< samples per latent frame
+  [[nodiscard]] virtual std::int64_t latent_dim() const = 0;
+  [[nodiscard]] double frame_rate() const {
+    return static_cast<double>(sample_rate()) / static_cast<double>(hop());
+  }
+};
+
+/// A codec by its name: "mel" (no download needed). Throws CodecError listing the names that exist.
+[[nodiscard]] std::shared_ptr<Codec> make_codec(const std::string& name, torch::Device device = torch::kCPU);
+
+}  // namespace partita::codec

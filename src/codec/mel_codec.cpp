@@ -1,0 +1,86 @@
+#include "partita/codec/mel_codec.hpp"
+
+#include <numbers>
+
+#include "mel_filters.hpp"
+
+namespace partita::codec {
+namespace {
+
+constexpr double kMomentum = 0.99;  // of fast Griffin-Lim
+constexpr double kTinyMagnitude = 1e-12;
+
+/// Phases that a sinusoid in each bin would have: a start without noise.
+torch::Tensor advancing_phase(std::int64_t bins, std::int64_t frames, std::int64_t hop, std::int64_t window,
+                              torch::Device device) {
+  const auto options = torch::TensorOptions(torch::kFloat64).device(device);
+  const torch::Tensor bin = torch::arange(bins, options).unsqueeze(1);
+  const torch::Tensor frame = torch::arange(frames, options).unsqueeze(0);
+  const torch::Tensor turns = bin * frame * static_cast<double>(hop) / static_cast<double>(window);
+  const torch::Tensor angle = (turns - turns.floor()) * (2.0 * std::numbers::pi);
+  return torch::polar(torch::ones_like(angle), angle).to(torch::kComplexFloat);
+}
+
+torch::Tensor unit_phase(const torch::Tensor& spectrum) {
+  return spectrum / (spectrum.abs() + kTinyMagnitude);
+}
+
+}  // namespace
+
+MelCodec::MelCodec(const MelCodecOptions& options, torch::Device device)
+    : options_(options),
+      device_(device),
+      stft_(audio::StftOptions{options.window, options.hop}, device),
+      filters_(mel_filters(options.bands, options.window, options.sample_rate).to(device)),
+      spread_(mel_spread(filters_.cpu()).to(device)) {}
+
+torch::Tensor MelCodec::encode(const torch::Tensor& samples) {
+  if (samples.dim() != 3 || samples.size(1) != 1 || samples.size(2) < 1) {
+    fail<CodecError>("mel codec: expected samples [batch, 1, sample], found {}", c10::str(samples.sizes()));
+  }
+  const torch::NoGradGuard no_gradient;
+  const std::int64_t frames = (samples.size(2) + options_.hop - 1) / options_.hop;
+  const torch::Tensor spectrum =
+      stft_.forward(samples.squeeze(1).to(device_, torch::kFloat32)).narrow(-1, 0, frames);
+  const torch::Tensor power = torch::matmul(filters_, spectrum.abs().square());
+  return power.pow(options_.compression / 2.0) / options_.scale;
+}
+
+torch::Tensor MelCodec::band_powers(const torch::Tensor& latents) const {
+  if (latents.dim() != 3 || latents.size(1) != options_.bands || latents.size(2) < 1) {
+    fail<CodecError>("mel codec: expected latents [batch, {}, frame], found {}", options_.bands,
+                     c10::str(latents.sizes()));
+  }
+  return (latents.to(device_, torch::kFloat32).clamp_min(0.0) * options_.scale)
+      .pow(2.0 / options_.compression);
+}
+
+torch::Tensor MelCodec::power_spectrum(const torch::Tensor& latents, std::int64_t window) {
+  const torch::NoGradGuard no_gradient;
+  const torch::Tensor spread =
+      window == options_.window
+          ? spread_
+          : mel_spread(mel_filters(options_.bands, window, options_.sample_rate)).to(device_);
+  return torch::matmul(spread, band_powers(latents));
+}
+
+torch::Tensor MelCodec::decode(const torch::Tensor& latents) {
+  const torch::NoGradGuard no_gradient;
+  const torch::Tensor power = torch::matmul(spread_, band_powers(latents));
+  const std::int64_t length = latents.size(2) * options_.hop;
+  // The STFT has one frame more than the latents: the last is held.
+  const torch::Tensor magnitude = torch::cat({power, power.narrow(2, power.size(2) - 1, 1)}, 2).sqrt();
+  torch::Tensor phase =
+      advancing_phase(magnitude.size(1), magnitude.size(2), options_.hop, options_.window, device_);
+  torch::Tensor previous;
+  for (int i = 0; i < options_.griffin_lim_iterations; ++i) {
+    const torch::Tensor consistent = stft_.forward(stft_.inverse(magnitude * phase, length));
+    const torch::Tensor accelerated =
+        previous.defined() ? consistent + kMomentum * (consistent - previous) : consistent;
+    previous = consistent;
+    phase = unit_phase(accelerated);
+  }
+  return stft_.inverse(magnitude * phase, length).unsqueeze(1);
+}
+
+}  // namespace partita::codec
