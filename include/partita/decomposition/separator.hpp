@@ -1,0 +1,68 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "partita/codec/codec.hpp"
+#include "partita/decomposition/model.hpp"
+#include "partita/io/model_folder.hpp"
+
+namespace partita::decomposition {
+
+enum class Refinement { None, Wiener };
+
+struct SeparatorOptions {
+  std::int64_t steps = 20;
+  std::uint64_t seed = 0;
+  Refinement refinement = Refinement::Wiener;
+  bool consistency = false;
+  double overlap = 0.25;  ///< of the model's window
+  double mask_power = 2.0;
+  std::int64_t mask_window = 2048;  ///< STFT of the song at its own rate (scaled from 44.1 kHz)
+};
+
+/// A trained decomposition model with its codec and names: what turns a mixture into stems.
+class Separator {
+ public:
+  /// Loads a model folder of kind "decomposition": its card holds `name`, `kind`, `codec`, `components`
+  /// (names, in the model's order), `window_frames` (512 unless given) and the tables of
+  /// `model_options`; `licence`, [data], [training] and [metrics] may follow. Throws
+  /// DecompositionError where card, codec and weights do not fit together, io::IoError for broken
+  /// files, UsageError for options out of range.
+  Separator(const io::ModelFolder& folder, const SeparatorOptions& options,
+            torch::Device device = torch::kCPU);
+
+  /// In the model's own fixed order.
+  [[nodiscard]] const std::vector<std::string>& component_names() const { return names_; }
+  [[nodiscard]] const SeparatorOptions& options() const { return options_; }
+  [[nodiscard]] codec::Codec& codec() { return *codec_; }
+  [[nodiscard]] DecompositionModel& model() { return model_; }
+  /// Latent frames in one window.
+  [[nodiscard]] std::int64_t window_frames() const { return window_frames_; }
+
+  /// Components in latent space of latents `[channel, frame]` of any length from one frame:
+  /// windows, evenly spread, with triangular cross-fades; fewer frames than a window make one
+  /// shorter window, its last frame repeated to what the U-Net needs. Window i draws its noise from
+  /// (seed, i) alone. `[component, channel, frame]`. Throws Interrupted between windows.
+  [[nodiscard]] torch::Tensor decompose_latents(const torch::Tensor& latents);
+
+  /// Stems of a whole short waveform `[channel, sample]` at `sample_rate`:
+  /// `[component, channel, sample]`, on the CPU. The model hears the channels' mean. With Wiener
+  /// refinement the stems add up to the input; without, each is what the codec decodes, the same in
+  /// every channel, divided by the number of components where the operator is the mean.
+  [[nodiscard]] torch::Tensor separate(const torch::Tensor& samples, int sample_rate);
+
+ private:
+  SeparatorOptions options_;
+  torch::Device device_;
+  std::shared_ptr<codec::Codec> codec_;
+  DecompositionModel model_{nullptr};
+  std::vector<std::string> names_;
+  std::int64_t window_frames_ = 512;
+};
+
+}  // namespace partita::decomposition

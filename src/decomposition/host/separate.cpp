@@ -1,0 +1,61 @@
+#include <algorithm>
+#include <cmath>
+
+#include "partita/audio/resample.hpp"
+#include "partita/decomposition/refine.hpp"
+#include "partita/decomposition/separator.hpp"
+
+namespace partita::decomposition {
+namespace {
+
+/// Cut, or followed by zeros.
+torch::Tensor of_length(const torch::Tensor& samples, std::int64_t length) {
+  const std::int64_t missing = length - samples.size(-1);
+  if (missing <= 0) return samples.slice(-1, 0, length);
+  return torch::constant_pad_nd(samples, {0, missing});
+}
+
+void check(const torch::Tensor& samples, int sample_rate) {
+  if (samples.dim() != 2 || samples.numel() == 0 || !samples.is_floating_point()) {
+    fail<DecompositionError>("separate: expected real samples [channel, sample], found {} axes, {} values",
+                             samples.dim(), samples.numel());
+  }
+  if (sample_rate < 1) fail<DecompositionError>("separate: expected a positive rate, found {}", sample_rate);
+}
+
+/// The components as the codec decodes them, `[component, sample]` at the song's rate. The operator
+/// *mean* leaves components at the level of whole sources whose mean is the mixture, so they are
+/// divided by their number: then they add up to the song, as stems do, as far as the codec is linear.
+torch::Tensor decoded(codec::Codec& codec, const torch::Tensor& components, const std::string& operation,
+                      std::int64_t codec_samples, int sample_rate) {
+  torch::Tensor waves = codec.decode(components).mean(1).slice(-1, 0, codec_samples).to(torch::kCPU);
+  if (operation == "mean") waves = waves / static_cast<double>(components.size(0));
+  return audio::resample(waves, codec.sample_rate(), sample_rate);
+}
+
+}  // namespace
+
+torch::Tensor Separator::separate(const torch::Tensor& samples, int sample_rate) {
+  check(samples, sample_rate);
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor song = samples.to(torch::kCPU, torch::kFloat32);
+  const auto components = static_cast<std::int64_t>(names_.size());
+  if (song.abs().max().item<float>() == 0.0F) {
+    return torch::zeros({components, song.size(0), song.size(1)});
+  }
+  torch::Tensor heard = audio::resample(song.mean(0, true), sample_rate, codec_->sample_rate());
+  heard = of_length(heard, std::max<std::int64_t>(1, heard.size(1)));
+  const torch::Tensor input = heard.expand({codec_->channels(), heard.size(1)}).unsqueeze(0);
+  const torch::Tensor latents = decompose_latents(codec_->encode(input.to(device_)).squeeze(0));
+  if (options_.refinement == Refinement::None) {
+    const torch::Tensor waves =
+        decoded(*codec_, latents, model_->options().comp_function, heard.size(1), sample_rate);
+    return of_length(waves, song.size(1)).unsqueeze(1).repeat({1, song.size(0), 1});
+  }
+  const std::int64_t window = scaled_window(options_.mask_window, codec_->sample_rate());
+  const ComponentSpectra spectra{codec_->power_spectrum(latents, window).to(torch::kCPU),
+                                 codec_->sample_rate() / 2.0, codec_->frame_rate()};
+  return refine(song, sample_rate, spectra, {options_.mask_power, options_.mask_window});
+}
+
+}  // namespace partita::decomposition

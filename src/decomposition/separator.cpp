@@ -1,0 +1,166 @@
+#include "partita/decomposition/separator.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <set>
+#include <string_view>
+
+#include "partita/base/interrupt.hpp"
+#include "partita/base/random.hpp"
+#include "partita/io/safetensors.hpp"
+
+namespace partita::decomposition {
+namespace {
+
+using torch::indexing::Slice;
+
+/// Windows that an auto-encoder takes apart at once.
+constexpr std::int64_t kWindowsAtOnce = 4;
+
+void check_card(const io::ModelFolder& folder) {
+  if (folder.kind() != "decomposition") {
+    fail<DecompositionError>("{}: expected a model of kind 'decomposition', found kind '{}'",
+                             folder.path().string(), folder.kind());
+  }
+  constexpr std::array<std::string_view, 11> known{"name",    "kind",     "codec", "components",
+                                                   "licence", "model",    "data",  "window_frames",
+                                                   "metrics", "training", "files"};
+  for (const std::string& key : folder.card().keys()) {
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      fail<DecompositionError>("{}: unknown key '{}' in model.toml; expected {}", folder.path().string(), key,
+                               fmt::join(known, ", "));
+    }
+  }
+}
+
+void check_options(const SeparatorOptions& options) {
+  if (options.steps < 1) fail<UsageError>("steps: expected at least 1, found {}", options.steps);
+  if (!(options.overlap >= 0.0 && options.overlap <= 0.9)) {
+    fail<UsageError>("overlap: expected a fraction of 0 to 0.9, found {}", options.overlap);
+  }
+  if (!(options.mask_power > 0.0)) {
+    fail<UsageError>("mask power: expected a positive number, found {}", options.mask_power);
+  }
+  if (options.mask_window < 16) {
+    fail<UsageError>("mask window: expected at least 16 samples, found {}", options.mask_window);
+  }
+}
+
+void check_names(const std::string& where, const std::vector<std::string>& names, std::int64_t components) {
+  if (static_cast<std::int64_t>(names.size()) != components) {
+    fail<DecompositionError>("{}: model.toml names {} components ({}), but model.encoder.n_comp is {}", where,
+                             names.size(), fmt::join(names, ", "), components);
+  }
+  const std::set<std::string> distinct(names.begin(), names.end());
+  if (distinct.size() != names.size() || distinct.count("") != 0) {
+    fail<DecompositionError>("{}: component names must be distinct and not empty, found [{}]", where,
+                             fmt::join(names, ", "));
+  }
+}
+
+void check_fit(const std::string& where, const ModelOptions& options, const codec::Codec& codec) {
+  const std::int64_t expected = codec.latent_dim();
+  if (options.encoder.in_dim != expected || options.unet.channels.empty() ||
+      options.unet.channels.front() != expected) {
+    fail<DecompositionError>(
+        "{}: codec '{}' has latents of {} channels, but model.encoder.in_dim is {} and model.unet.channels "
+        "is [{}]",
+        where, codec.name(), expected, options.encoder.in_dim, fmt::join(options.unet.channels, ", "));
+  }
+}
+
+/// Starts of windows of `length` over `frames`: the first at the start, the last at the end, evenly
+/// spread, overlapping by at least `overlap` of a window.
+std::vector<std::int64_t> window_starts(std::int64_t frames, std::int64_t length, double overlap) {
+  const std::int64_t span = frames - length;
+  if (span <= 0) return {0};
+  const auto stride = std::max<std::int64_t>(
+      1, static_cast<std::int64_t>(std::floor(static_cast<double>(length) * (1.0 - overlap))));
+  const std::int64_t gaps = (span + stride - 1) / stride;
+  std::vector<std::int64_t> starts;
+  starts.reserve(static_cast<std::size_t>(gaps) + 1);
+  for (std::int64_t i = 0; i <= gaps; ++i) starts.push_back(i * span / gaps);
+  return starts;
+}
+
+/// Demucs's triangular weights.
+torch::Tensor triangle(std::int64_t length, const torch::Tensor& like) {
+  const torch::Tensor rising = torch::arange(1, length + 1, like.options());
+  return torch::minimum(rising, rising.flip(0));
+}
+
+/// The last frame repeated until `frames` are there.
+torch::Tensor extended(const torch::Tensor& latents, std::int64_t frames) {
+  const std::int64_t missing = frames - latents.size(-1);
+  if (missing <= 0) return latents;
+  const torch::Tensor last = latents.index({Slice(), Slice(-1)});
+  return torch::cat({latents, last.expand({latents.size(0), missing})}, -1);
+}
+
+}  // namespace
+
+Separator::Separator(const io::ModelFolder& folder, const SeparatorOptions& options, torch::Device device)
+    : options_(options), device_(device) {
+  check_options(options);
+  check_card(folder);
+  const std::string where = folder.path().string();
+  const io::Config& card = folder.card();
+  const ModelOptions architecture = model_options(card);
+  names_ = card.get<std::vector<std::string>>("components");
+  check_names(where, names_, architecture.encoder.n_comp);
+  codec_ = codec::make_codec(card.get<std::string>("codec"), device);
+  check_fit(where, architecture, *codec_);
+  window_frames_ = card.get<std::int64_t>("window_frames", window_frames_);
+  model_ = DecompositionModel(architecture);
+  const std::int64_t multiple = model_->unet->frame_multiple();
+  if (window_frames_ < 1 || window_frames_ % multiple != 0) {
+    fail<DecompositionError>(
+        "{}: window_frames must be a positive multiple of {} (the U-Net's strides), found {}", where,
+        multiple, window_frames_);
+  }
+  io::load_state(*model_, folder.weights().tensors(), where);
+  model_->to(device);
+  model_->eval();
+}
+
+torch::Tensor Separator::decompose_latents(const torch::Tensor& latents) {
+  if (latents.dim() != 2 || latents.size(0) != codec_->latent_dim() || latents.size(1) < 1) {
+    fail<DecompositionError>("latents: expected [{}, at least 1 frame], found {} axes, {} values",
+                             codec_->latent_dim(), latents.dim(), latents.numel());
+  }
+  const torch::NoGradGuard no_grad;
+  const std::int64_t multiple = model_->unet->frame_multiple();
+  const std::int64_t whole = (latents.size(1) + multiple - 1) / multiple * multiple;
+  const std::int64_t length = std::min(whole, window_frames_);
+  const torch::Tensor x = extended(latents.to(device_), length);
+  const std::vector<std::int64_t> starts = window_starts(x.size(1), length, options_.overlap);
+  const auto count = static_cast<std::int64_t>(starts.size());
+  // One generator serves a call of `decompose`, so noise that depends on the window alone needs a
+  // call for each; an auto-encoder draws none.
+  const std::int64_t at_once = model_->options().autoencoder ? kWindowsAtOnce : 1;
+  const torch::Tensor fade = triangle(length, x);
+  torch::Tensor sum = x.new_zeros({model_->component_count(), x.size(0), x.size(1)});
+  torch::Tensor weight = x.new_zeros({x.size(1)});
+  for (std::int64_t first = 0; first < count; first += at_once) {
+    throw_if_interrupted();
+    std::vector<torch::Tensor> windows;
+    for (std::int64_t i = first; i < std::min(first + at_once, count); ++i) {
+      windows.push_back(x.narrow(1, starts[static_cast<std::size_t>(i)], length));
+    }
+    const torch::Tensor parts =
+        decompose(model_, torch::stack(windows), {options_.steps, options_.consistency},
+                  make_generator(options_.seed, "separate", static_cast<std::uint64_t>(first)));
+    for (std::int64_t i = 0; i < parts.size(0); ++i) {
+      const std::int64_t start = starts[static_cast<std::size_t>(first + i)];
+      sum.narrow(2, start, length).add_(parts[i] * fade);
+      weight.narrow(0, start, length).add_(fade);
+    }
+  }
+  return (sum / weight).slice(2, 0, latents.size(1));
+}
+
+}  // namespace partita::decomposition
