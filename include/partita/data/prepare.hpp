@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "partita/base/progress.hpp"
+#include "partita/data/error.hpp"
+
+namespace partita::data {
+
+struct PrepareOptions {
+  std::filesystem::path input;
+  enum class Layout { Slakh, Musdb, Mixtures } layout = Layout::Slakh;
+  std::vector<std::string> sources;  ///< lower-case Slakh classes ("drums", "bass"); unused for Mixtures
+  std::filesystem::path output;      ///< folder of the store
+  std::string codec = "mel";
+  double clip_seconds = 7.0;
+  double minimum_rms = 0.01;               ///< clips in which a source stays under this are left out
+  std::int64_t validation_waveforms = 64;  ///< clips of the validation and test splits kept as audio too
+};
+
+/// What was kept and what was left out, and why.
+struct PrepareReport {
+  struct Split {
+    std::string name;
+    std::int64_t tracks = 0;
+    std::int64_t clips = 0;
+    std::int64_t quiet_clips = 0;     ///< left out: a source under minimum_rms
+    std::int64_t skipped_tracks = 0;  ///< left out: source missing, stems of unequal length, unreadable
+    std::vector<std::string> reasons;
+  };
+  std::vector<Split> splits;
+};
+
+/// Cuts tracks into clips, mixture = mean of the sources, resamples to the codec's rate, encodes and
+/// writes a latent store.
+PrepareReport prepare(const PrepareOptions& options, Progress& progress);
+
+}  // namespace partita::data
