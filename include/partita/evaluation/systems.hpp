@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "partita/decomposition/separator.hpp"
+#include "partita/decomposition/song.hpp"
+#include "partita/evaluation/separation.hpp"
+
+namespace partita::evaluation {
+
+/// A stem source with the name it goes by in file names and tables.
+struct NamedSource {
+  std::string name;
+  decomposition::StemSource source;
+};
+
+/// Names that `make_source` knows besides trained models.
+[[nodiscard]] std::vector<std::string> baseline_names();
+
+/// What `-n NAME` stands for: a baseline, or a decomposition model on the search path. Throws IoError
+/// listing the models that exist.
+[[nodiscard]] NamedSource make_source(const std::string& name, const decomposition::SeparatorOptions& options,
+                                      torch::Device device);
+
+/// A stem source as a system under test: stems are matched to the references by name. Throws
+/// EvaluationError when a source has no stem of its name.
+[[nodiscard]] System source_system(std::string name, std::shared_ptr<decomposition::StemSource> source,
+                                   const std::vector<std::string>& sources);
+
+}  // namespace partita::evaluation

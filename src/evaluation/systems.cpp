@@ -1,0 +1,52 @@
+#include "partita/evaluation/systems.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "partita/baselines/hpss.hpp"
+#include "partita/io/model_folder.hpp"
+
+namespace partita::evaluation {
+
+std::vector<std::string> baseline_names() { return {"hpss"}; }
+
+NamedSource make_source(const std::string& name, const decomposition::SeparatorOptions& options,
+                        torch::Device device) {
+  if (name == "hpss") {
+    return {name,
+            {{"drums", "bass"},
+             [](const torch::Tensor& samples, int) { return baselines::hpss(samples); },
+             true}};
+  }
+  const io::ModelFolder folder(io::find_model(name));
+  auto separator = std::make_shared<decomposition::Separator>(folder, options, device);
+  return {folder.name(),
+          {separator->component_names(),
+           [separator](const torch::Tensor& samples, int sample_rate) {
+             return separator->separate(samples, sample_rate);
+           },
+           options.refinement == decomposition::Refinement::Wiener}};
+}
+
+System source_system(std::string name, std::shared_ptr<decomposition::StemSource> source,
+                     const std::vector<std::string>& sources) {
+  std::vector<std::int64_t> order;
+  for (const auto& wanted : sources) {
+    const auto found = std::find(source->names.begin(), source->names.end(), wanted);
+    if (found == source->names.end()) {
+      fail<EvaluationError>("{}: has no stem called '{}', only {}", name, wanted,
+                            fmt::join(source->names, ", "));
+    }
+    order.push_back(found - source->names.begin());
+  }
+  const torch::Tensor index = torch::tensor(order, torch::kLong);
+  return {std::move(name), [source = std::move(source), index](const Clip& clip) {
+            return source->separate(clip.mixture.unsqueeze(0), clip.sample_rate)
+                .index_select(0, index)
+                .squeeze(1);
+          }};
+}
+
+}  // namespace partita::evaluation
