@@ -1,0 +1,175 @@
+#include "decomposition_objective.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+
+#include "partita/base/interrupt.hpp"
+#include "partita/base/random.hpp"
+#include "partita/diffusion/iadb.hpp"
+
+namespace partita::training {
+namespace {
+
+constexpr std::int64_t kValidationBatch = 16;
+
+std::optional<data::LatentStore> open_validation(const std::filesystem::path& store) {
+  if (!std::filesystem::is_directory(store / "validation")) return std::nullopt;
+  data::LatentStore split(store, "validation");
+  if (split.size() == 0) return std::nullopt;
+  return split;
+}
+
+std::vector<Stage> stages_of(const TrainingOptions& options) {
+  std::vector<Stage> stages;
+  const auto add = [&](const char* name, std::int64_t steps, double rate) {
+    if (steps > 0) stages.push_back({name, steps, rate, options.final_learning_rate, options.warmup_steps});
+  };
+  add("autoencoder", options.autoencoder_steps, options.learning_rate);
+  add("diffusion", options.diffusion_steps, options.diffusion_learning_rate);
+  return stages;
+}
+
+decomposition::DecompositionModel seeded_model(const decomposition::ModelOptions& options,
+                                               std::uint64_t seed) {
+  torch::manual_seed(derive_seed(seed, "initial weights"));
+  return decomposition::DecompositionModel(options);
+}
+
+}  // namespace
+
+DecompositionObjective::DecompositionObjective(const TrainingOptions& options,
+                                               const decomposition::ModelOptions& model_options,
+                                               torch::Device device)
+    : options_(options),
+      device_(device),
+      train_(options.store, "train"),
+      validation_(open_validation(options.store)),
+      batches_(train_.size(), train_.info().clip_frames, options.batch_size, options.crop_frames,
+               options.seed),
+      stages_(stages_of(options)),
+      model_(seeded_model(model_options, options.seed)) {
+  check(options);
+  model_->to(device_);
+  for (std::int64_t k = 1; k <= model_->component_count(); ++k)
+    names_.push_back(fmt::format("component-{}", k));
+  if (validation_ && validation_->has_audio() && options.validation_clips > 0) {
+    separation_.emplace(*validation_, options.validation_clips);
+  }
+}
+
+void DecompositionObjective::check(const TrainingOptions& options) const {
+  const std::int64_t channels = train_.info().latent_dim;
+  const decomposition::ModelOptions& model = model_->options();
+  if (model.unet.channels.front() != channels || model.encoder.in_dim != channels) {
+    fail<TrainingError>(
+        "{}: latents have {} channels, but model.unet.channels begins with {} and "
+        "model.encoder.in_dim is {}",
+        options.store.string(), channels, model.unet.channels.front(), model.encoder.in_dim);
+  }
+  if (options.crop_frames % model_->unet->frame_multiple() != 0) {
+    fail<TrainingError>("training.crop_frames is {}: the U-Net needs a multiple of {}", options.crop_frames,
+                        model_->unet->frame_multiple());
+  }
+  if (model.autoencoder && options.diffusion_steps > 0) {
+    fail<TrainingError>(
+        "model.autoencoder is on, but training.diffusion_steps is {}: set it to 0 or leave "
+        "model.autoencoder out",
+        options.diffusion_steps);
+  }
+}
+
+void DecompositionObjective::begin_stage(const std::string& name) {
+  model_->set_autoencoder(name == "autoencoder");
+}
+
+torch::Tensor DecompositionObjective::batch(std::int64_t step) {
+  const Batches::Batch drawn = batches_.at(step);
+  const torch::Tensor clips = train_.mixtures(drawn.clips);
+  torch::Tensor x = torch::empty({clips.size(0), clips.size(1), options_.crop_frames});
+  for (std::int64_t i = 0; i < x.size(0); ++i) {
+    x[i].copy_(clips[i].narrow(1, drawn.offsets[static_cast<std::size_t>(i)], options_.crop_frames));
+  }
+  return x;
+}
+
+torch::Tensor DecompositionObjective::loss_of(const torch::Tensor& x, const torch::Tensor& alpha,
+                                              const torch::Tensor& base) {
+  const torch::Tensor z = model_->encode(x);
+  if (model_->options().autoencoder) {
+    return torch::mse_loss(model_->compose(model_->components(base, alpha, z)), x);
+  }
+  const torch::Tensor x_alpha = diffusion::blend(x, base, alpha);
+  const torch::Tensor prediction = model_->compose(model_->components(x_alpha, alpha, z));
+  return diffusion::loss(model_->options().variant, prediction, x, base);
+}
+
+torch::Tensor DecompositionObjective::loss(std::int64_t step) {
+  const torch::Tensor x = batch(step).to(device_);
+  if (model_->options().autoencoder)
+    return loss_of(x, torch::zeros({x.size(0)}, x.options()), torch::zeros_like(x));
+  const torch::Generator generator = make_generator(options_.seed, "blend", static_cast<std::uint64_t>(step));
+  const torch::Tensor alpha = torch::rand({x.size(0)}, generator).to(device_);
+  const torch::Tensor base = torch::randn(x.sizes(), generator).to(device_);
+  return loss_of(x, alpha, base);
+}
+
+std::string DecompositionObjective::explain(std::int64_t first, std::int64_t last) {
+  for (std::int64_t step = first; step < last; ++step) {
+    for (const std::int64_t clip : batches_.at(step).clips) {
+      if (!torch::isfinite(train_.mixtures({clip})).all().item<bool>()) {
+        return fmt::format("clip {} of {}/train has values that are not finite; prepare the store anew", clip,
+                           options_.store.string());
+      }
+    }
+  }
+  return {};
+}
+
+double DecompositionObjective::validation_loss() {
+  const torch::NoGradGuard no_grad;
+  const std::int64_t clips =
+      std::min(validation_->size(), std::max<std::int64_t>(options_.validation_clips, 1));
+  const std::int64_t offset = (validation_->info().clip_frames - options_.crop_frames) / 2;
+  double sum = 0.0;
+  for (std::int64_t first = 0; first < clips; first += kValidationBatch) {
+    throw_if_interrupted();
+    std::vector<std::int64_t> indices(static_cast<std::size_t>(std::min(kValidationBatch, clips - first)));
+    std::iota(indices.begin(), indices.end(), first);
+    const torch::Tensor x =
+        validation_->mixtures(indices).narrow(2, offset, options_.crop_frames).to(device_);
+    const auto count = static_cast<double>(indices.size());
+    if (model_->options().autoencoder) {
+      sum += count * loss_of(x, torch::zeros({x.size(0)}, x.options()), torch::zeros_like(x)).item<double>();
+      continue;
+    }
+    // Levels spread evenly over all clips, the same in every validation.
+    const torch::Tensor place = torch::arange(first, first + x.size(0), torch::kFloat32);
+    const torch::Tensor alpha = ((place + 0.5) / static_cast<double>(clips)).to(device_);
+    const torch::Generator noise =
+        make_generator(options_.seed, "validation", static_cast<std::uint64_t>(first));
+    sum += count * loss_of(x, alpha, torch::randn(x.sizes(), noise).to(device_)).item<double>();
+  }
+  return sum / static_cast<double>(clips);
+}
+
+Figures DecompositionObjective::validate() {
+  if (!validation_) return {};
+  model_->eval();
+  Figures figures{{"loss", validation_loss()}};
+  if (separation_) {
+    const std::optional<SeparationFigures> separation = separation_->measure(model_, options_.seed, device_);
+    if (separation) {
+      figures.emplace_back("si_sdr", separation->mean);
+      const std::vector<std::string>& sources = validation_->info().sources;
+      for (std::size_t s = 0; s < sources.size(); ++s) {
+        figures.emplace_back("si_sdr_" + sources[s], separation->per_source[s]);
+        names_[static_cast<std::size_t>(separation->assignment[s])] = sources[s];
+      }
+    }
+  }
+  model_->train();
+  return figures;
+}
+
+}  // namespace partita::training

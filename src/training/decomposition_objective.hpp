@@ -1,0 +1,58 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "partita/data/store.hpp"
+#include "partita/decomposition/model.hpp"
+#include "partita/training/batches.hpp"
+#include "partita/training/loop.hpp"
+#include "separation_figures.hpp"
+
+namespace partita::training {
+
+/// Decomposition of mixtures (paper section 3.1): an auto-encoder stage, in which the composed
+/// components of α = 0 are to be the mixture, then IADB.
+class DecompositionObjective final : public Objective {
+ public:
+  /// Throws TrainingError where model, crops and store do not fit together.
+  DecompositionObjective(const TrainingOptions& options, const decomposition::ModelOptions& model_options,
+                         torch::Device device);
+
+  torch::nn::Module& module() override { return *model_; }
+  [[nodiscard]] const std::vector<Stage>& stages() const override { return stages_; }
+  void begin_stage(const std::string& name) override;
+  [[nodiscard]] std::int64_t clips() const override { return train_.size(); }
+  torch::Tensor loss(std::int64_t step) override;
+  std::string explain(std::int64_t first, std::int64_t last) override;
+  Figures validate() override;
+
+  [[nodiscard]] decomposition::DecompositionModel& model() { return model_; }
+  [[nodiscard]] const data::LatentStore& store() const { return train_; }
+  [[nodiscard]] std::int64_t validation_clips() const { return validation_ ? validation_->size() : 0; }
+  /// The model's components by name, in its order: those of the sources that they match on the
+  /// validation clips, "component-k" elsewhere. Known after `validate`.
+  [[nodiscard]] const std::vector<std::string>& component_names() const { return names_; }
+
+ private:
+  void check(const TrainingOptions& options) const;
+  torch::Tensor batch(std::int64_t step);
+  torch::Tensor loss_of(const torch::Tensor& x, const torch::Tensor& alpha, const torch::Tensor& base);
+  [[nodiscard]] double validation_loss();
+
+  TrainingOptions options_;
+  torch::Device device_;
+  data::LatentStore train_;
+  std::optional<data::LatentStore> validation_;
+  std::optional<SeparationCheck> separation_;
+  Batches batches_;
+  std::vector<Stage> stages_;
+  decomposition::DecompositionModel model_{nullptr};
+  std::vector<std::string> names_;
+};
+
+}  // namespace partita::training

@@ -1,0 +1,67 @@
+#include "partita/training/trainer.hpp"
+
+namespace partita::training {
+namespace {
+
+void read_steps(const io::Config& table, TrainingOptions& options) {
+  options.autoencoder_steps = table.get<std::int64_t>("autoencoder_steps", options.autoencoder_steps);
+  options.diffusion_steps = table.get<std::int64_t>("diffusion_steps", options.diffusion_steps);
+  options.warmup_steps = table.get<std::int64_t>("warmup_steps", options.warmup_steps);
+  options.log_every = table.get<std::int64_t>("log_every", options.log_every);
+  options.validate_every = table.get<std::int64_t>("validate_every", options.validate_every);
+  options.checkpoint_every = table.get<std::int64_t>("checkpoint_every", options.checkpoint_every);
+  options.validation_clips = table.get<std::int64_t>("validation_clips", options.validation_clips);
+  options.minutes = table.get<double>("minutes", options.minutes);
+  table.require(options.autoencoder_steps >= 0, "autoencoder_steps", "0 (no such stage) or more");
+  table.require(options.diffusion_steps >= 0, "diffusion_steps", "0 (no such stage) or more");
+  table.require(options.autoencoder_steps + options.diffusion_steps > 0, "diffusion_steps",
+                "at least one step in one of the stages");
+  table.require(options.warmup_steps >= 0, "warmup_steps", "0 or more");
+  table.require(options.log_every > 0, "log_every", "1 or more");
+  table.require(options.validate_every > 0, "validate_every", "1 or more");
+  table.require(options.checkpoint_every > 0, "checkpoint_every", "1 or more");
+  table.require(options.validation_clips >= 0, "validation_clips", "0 or more");
+  table.require(options.minutes >= 0.0, "minutes", "0 (no limit) or more");
+}
+
+void read_optimizer(const io::Config& table, TrainingOptions& options) {
+  options.learning_rate = table.get<double>("learning_rate", options.learning_rate);
+  options.diffusion_learning_rate = table.get<double>("diffusion_learning_rate", options.learning_rate);
+  options.final_learning_rate = table.get<double>("final_learning_rate", options.final_learning_rate);
+  options.beta1 = table.get<double>("beta1", options.beta1);
+  options.beta2 = table.get<double>("beta2", options.beta2);
+  options.weight_decay = table.get<double>("weight_decay", options.weight_decay);
+  options.gradient_clip = table.get<double>("gradient_clip", options.gradient_clip);
+  options.ema_decay = table.get<double>("ema_decay", options.ema_decay);
+  table.require(options.learning_rate > 0.0, "learning_rate", "more than 0");
+  table.require(options.diffusion_learning_rate > 0.0, "diffusion_learning_rate", "more than 0");
+  table.require(options.final_learning_rate >= 0.0, "final_learning_rate", "0 or more");
+  table.require(options.beta1 >= 0.0 && options.beta1 < 1.0, "beta1", "in [0, 1)");
+  table.require(options.beta2 >= 0.0 && options.beta2 < 1.0, "beta2", "in [0, 1)");
+  table.require(options.weight_decay >= 0.0, "weight_decay", "0 or more");
+  table.require(options.gradient_clip >= 0.0, "gradient_clip", "0 (off) or more");
+  table.require(options.ema_decay >= 0.0 && options.ema_decay < 1.0, "ema_decay", "in [0, 1); 0 is off");
+}
+
+}  // namespace
+
+TrainingOptions training_options(const io::Config& config) {
+  const io::Config table = config.table("training");
+  TrainingOptions options;
+  options.store = config.table("data").get<std::string>("store");
+  options.output = table.get<std::string>("output");
+  options.name = table.get<std::string>("name", options.output.filename().string());
+  options.batch_size = table.get<std::int64_t>("batch_size", options.batch_size);
+  options.crop_frames = table.get<std::int64_t>("crop_frames", options.crop_frames);
+  const auto seed = table.get<std::int64_t>("seed", 0);
+  table.require(!options.name.empty(), "name", "a name for the model");
+  table.require(options.batch_size > 0, "batch_size", "1 or more");
+  table.require(options.crop_frames > 0, "crop_frames", "1 or more");
+  table.require(seed >= 0, "seed", "0 or more");
+  options.seed = static_cast<std::uint64_t>(seed);
+  read_steps(table, options);
+  read_optimizer(table, options);
+  return options;
+}
+
+}  // namespace partita::training

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+
+#include "partita/base/random.hpp"
+#include "partita/data/store.hpp"
+#include "partita/io/config.hpp"
+
+namespace partita::training::fixtures {
+
+/// An empty folder of this test alone, removed at its end.
+class Folder {
+ public:
+  Folder() {
+    const ::testing::TestInfo* test = ::testing::UnitTest::GetInstance()->current_test_info();
+    path_ = std::filesystem::temp_directory_path() /
+            fmt::format("partita-{}-{}-{}", ::getpid(), test->test_suite_name(), test->name());
+    std::filesystem::remove_all(path_);
+    std::filesystem::create_directories(path_);
+  }
+  ~Folder() {
+    std::error_code error;
+    std::filesystem::remove_all(path_, error);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+constexpr std::int64_t kChannels = 8;
+constexpr std::int64_t kFrames = 24;
+
+inline torch::Tensor random_latents(std::int64_t clips, std::uint64_t seed) {
+  return torch::rand({clips, kChannels, kFrames}, make_generator(seed, "test latents"));
+}
+
+/// A store of non-negative latents without stems: 10 training clips, 4 validation clips.
+inline std::filesystem::path write_store(const Folder& folder,
+                                         const torch::Tensor& train = random_latents(10, 1)) {
+  data::StoreInfo info;
+  info.codec = "mel";
+  info.sample_rate = 24000;
+  info.latent_dim = kChannels;
+  info.clip_frames = kFrames;
+  data::StoreWriter writer(folder / "store", info);
+  writer.add("train", train, {}, {}, {});
+  writer.add("validation", random_latents(4, 2), {}, {}, {});
+  writer.finish();
+  return folder / "store";
+}
+
+/// A tiny model with dropout and latent noise on; `training` adds keys to [training].
+inline std::string configuration(const std::filesystem::path& store, const std::filesystem::path& output,
+                                 const std::string& training) {
+  return fmt::format(R"([data]
+store = "{}"
+
+[training]
+output = "{}"
+batch_size = 4
+crop_frames = 16
+log_every = 1
+warmup_steps = 1
+learning_rate = 1e-3
+gradient_clip = 1.0
+ema_decay = 0.9
+seed = 7
+{}
+
+[model]
+comp_function = "sum"
+component_activation = "softplus"
+latent_noise = 0.05
+
+[model.encoder]
+in_dim = 8
+channels = [16, 1]
+kernel = [3, 3]
+strides = [1, 1]
+attn = [0, 0]
+out_fn = "tanh"
+
+[model.unet]
+channels = [8, 16, 32]
+kernels = [3, 3]
+strides = [2, 2]
+attn = [0, 0]
+cond_dim = 16
+p_drop = 0.2
+)",
+                     store.string(), output.string(), training);
+}
+
+inline io::Config parsed(const std::string& text) { return io::Config::parse(text, "test configuration"); }
+
+}  // namespace partita::training::fixtures
