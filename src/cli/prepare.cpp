@@ -1,0 +1,78 @@
+#include "partita/data/prepare.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <memory>
+
+#include "commands.hpp"
+#include "partita/io/report.hpp"
+
+namespace partita::cli {
+namespace {
+
+struct Arguments {
+  std::filesystem::path slakh, musdb, mixtures;
+  data::PrepareOptions options;
+};
+
+io::Json to_json(const data::PrepareReport& report) {
+  io::Json splits = io::Json::array();
+  for (const auto& split : report.splits) {
+    splits.push_back({{"name", split.name},
+                      {"tracks", split.tracks},
+                      {"clips", split.clips},
+                      {"quiet_clips", split.quiet_clips},
+                      {"skipped_tracks", split.skipped_tracks},
+                      {"reasons", split.reasons}});
+  }
+  return {{"splits", splits}};
+}
+
+void prepare(Arguments& arguments, const Context& context) {
+  using Layout = data::PrepareOptions::Layout;
+  data::PrepareOptions& options = arguments.options;
+  options.layout = !arguments.slakh.empty()   ? Layout::Slakh
+                   : !arguments.musdb.empty() ? Layout::Musdb
+                                              : Layout::Mixtures;
+  options.input = options.layout == Layout::Slakh   ? arguments.slakh
+                  : options.layout == Layout::Musdb ? arguments.musdb
+                                                    : arguments.mixtures;
+  if (options.layout != Layout::Mixtures && options.sources.empty()) {
+    fail<UsageError>("--sources is needed with --slakh and --musdb, for example --sources drums,bass");
+  }
+  Progress progress = context.progress();
+  const data::PrepareReport report = data::prepare(options, progress);
+  for (const auto& split : report.splits) {
+    spdlog::info("{}: {} clips of {} tracks; left out: {} quiet clips, {} tracks", split.name, split.clips,
+                 split.tracks, split.quiet_clips, split.skipped_tracks);
+  }
+  io::write_report(to_json(report), context.json);
+}
+
+}  // namespace
+
+void add_prepare(CLI::App& app, Context& context) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("prepare", "turn a data set into a latent store");
+  auto* layout = command->add_option_group("layout", "the data set, one of");
+  layout->add_option("--slakh", arguments->slakh, "Slakh2100 folder, or one made by 'partita render'")
+      ->check(CLI::ExistingDirectory);
+  layout->add_option("--musdb", arguments->musdb, "MUSDB18-HQ folder")->check(CLI::ExistingDirectory);
+  layout->add_option("--mixtures", arguments->mixtures, "folder of any audio files")
+      ->check(CLI::ExistingDirectory);
+  layout->require_option(1);
+  add_names_option(*command, "--sources", arguments->options.sources,
+                   "sources to mix, for example drums,bass");
+  command->add_option("-o,--output", arguments->options.output, "folder of the store")->required();
+  command->add_option("--codec", arguments->options.codec, "codec of the latents")->capture_default_str();
+  command->add_option("--seconds", arguments->options.clip_seconds, "length of a clip")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--minimum-rms", arguments->options.minimum_rms,
+                   "clips with a source quieter than this are left out")
+      ->capture_default_str();
+  command->callback([arguments, &context] { prepare(*arguments, context); });
+}
+
+}  // namespace partita::cli

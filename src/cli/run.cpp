@@ -1,0 +1,98 @@
+#include "partita/cli/run.hpp"
+
+#include <c10/util/Exception.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <exception>
+#include <memory>
+#include <new>
+#include <string>
+
+#include "commands.hpp"
+#include "partita/base/device.hpp"
+#include "partita/base/error.hpp"
+#include "partita/base/interrupt.hpp"
+
+namespace partita::cli {
+namespace {
+
+constexpr int kDone = 0;
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+constexpr int kInterrupted = 130;
+
+void log_to_stderr(bool quiet) {
+  auto logger =
+      std::make_shared<spdlog::logger>("partita", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  logger->set_pattern("partita: %^%v%$");
+  logger->set_level(quiet ? spdlog::level::err : spdlog::level::info);
+  spdlog::set_default_logger(std::move(logger));
+}
+
+/// One line a failure; LibTorch's stack traces are of no use to the user.
+int report(const std::string& message, int code) {
+  spdlog::error("{}", message.substr(0, message.find('\n')));
+  return code;
+}
+
+int guarded(const std::function<void()>& work) {
+  try {
+    work();
+    return kDone;
+  } catch (const Interrupted&) {
+    return report("interrupted", kInterrupted);
+  } catch (const UsageError& error) {
+    return report(error.what(), kUsage);
+  } catch (const Error& error) {
+    return report(error.what(), kFailed);
+  } catch (const c10::Error& error) {
+    return report(std::string("LibTorch: ") + error.what_without_backtrace(), kFailed);
+  } catch (const std::bad_alloc&) {
+    return report("out of memory", kFailed);
+  } catch (const std::exception& error) {
+    return report(error.what(), kFailed);
+  }
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv) {
+  Context context;
+  CLI::App app("Partita takes music apart into its parts, learned from mixtures alone.", "partita");
+  app.set_version_flag("--version", PARTITA_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.add_option("--json", context.json, "write the result as one JSON object to FILE, or to stdout with -");
+  app.add_option("--threads", context.threads, "threads for the networks; 0: one a core")
+      ->check(CLI::NonNegativeNumber);
+  app.add_flag("-q,--quiet", context.quiet, "show errors only");
+  app.parse_complete_callback([&] {
+    log_to_stderr(context.quiet);
+    set_threads(context.threads);
+  });
+
+  add_separate(app, context);
+  add_render(app, context);
+  add_prepare(app, context);
+  add_train(app, context);
+  add_evaluate(app, context);
+  add_models(app, context);
+
+  log_to_stderr(false);
+  install_interrupt_handler();
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit becomes a write error with a message
+  int usage = kDone;
+  const int code = guarded([&] {
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      usage = app.exit(error) == 0 ? kDone : kUsage;
+    }
+  });
+  return code != kDone ? code : usage;
+}
+
+}  // namespace partita::cli

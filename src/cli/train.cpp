@@ -1,0 +1,54 @@
+#include <memory>
+
+#include "commands.hpp"
+#include "partita/base/device.hpp"
+#include "partita/io/config.hpp"
+#include "partita/io/report.hpp"
+#include "partita/training/trainer.hpp"
+
+namespace partita::cli {
+namespace {
+
+struct Arguments {
+  std::filesystem::path config;
+  bool resume = false;
+  std::string device = "cpu";
+  std::filesystem::path run, output;
+};
+
+void add_decomposition(CLI::App& train, Context& context) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command =
+      train.add_subcommand("decomposition", "learn to take mixtures apart (paper section 3.1)");
+  command->add_option("config", arguments->config, "configuration (TOML)")->required();
+  command->add_flag("--resume", arguments->resume, "go on from the newest checkpoint of the run");
+  add_device_option(*command, arguments->device);
+  command->callback([arguments, &context] {
+    const io::Config config = io::Config::load(arguments->config);
+    Progress progress = context.progress();
+    training::train_decomposition(config, arguments->resume, parse_device(arguments->device), progress);
+    io::write_report({{"output", training::training_options(config).output.string()}}, context.json);
+  });
+}
+
+void add_export(CLI::App& train, Context& context) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = train.add_subcommand("export", "turn a run's newest checkpoint into a model folder");
+  command->add_option("run", arguments->run, "run folder")->required()->check(CLI::ExistingDirectory);
+  command->add_option("-o,--output", arguments->output, "model folder to write")->required();
+  command->callback([arguments, &context] {
+    training::export_decomposition(arguments->run, arguments->output);
+    io::write_report({{"model", arguments->output.string()}}, context.json);
+  });
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, Context& context) {
+  CLI::App* command = app.add_subcommand("train", "train a model");
+  command->require_subcommand(1);
+  add_decomposition(*command, context);
+  add_export(*command, context);
+}
+
+}  // namespace partita::cli
