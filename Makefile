@@ -1,0 +1,34 @@
+# A thin front of the CMake presets. `make demo` and `make test` install what is
+# missing, build and run.
+JOBS ?= $(shell nproc)
+BUILD := build/release
+
+.PHONY: demo test build packages test-asan lint format clean
+
+demo: build
+	scripts/demo.sh
+
+test: build
+	ctest --preset release -j $(JOBS)
+
+build: packages
+	@[ -f $(BUILD)/build.ninja ] || cmake --preset release
+	cmake --build --preset release -j $(JOBS)
+
+packages:
+	@scripts/install-packages.sh
+
+test-asan: packages
+	@[ -f build/asan/build.ninja ] || cmake --preset asan
+	cmake --build --preset asan -j $(JOBS)
+	ctest --preset asan -j $(JOBS)
+
+lint: build
+	@scripts/install-packages.sh lint
+	scripts/lint.sh
+
+format:
+	git ls-files '*.cpp' '*.hpp' | xargs clang-format -i
+
+clean:
+	rm -rf build

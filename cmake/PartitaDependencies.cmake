@@ -1,0 +1,18 @@
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(tomlplusplus REQUIRED)
+find_package(CLI11 REQUIRED)
+if(PARTITA_AUDIO)
+  find_package(PkgConfig REQUIRED)
+  pkg_check_modules(SNDFILE REQUIRED IMPORTED_TARGET GLOBAL sndfile)
+  pkg_check_modules(SOXR REQUIRED IMPORTED_TARGET GLOBAL soxr)
+  pkg_check_modules(FLUIDSYNTH REQUIRED IMPORTED_TARGET GLOBAL fluidsynth)
+  # The feature-test macros of its own dependencies are not ours (and would void the precompiled header).
+  set_property(TARGET PkgConfig::FLUIDSYNTH PROPERTY INTERFACE_COMPILE_OPTIONS "")
+  pkg_check_modules(CAIRO REQUIRED IMPORTED_TARGET GLOBAL cairo)
+  pkg_check_modules(YAMLCPP REQUIRED IMPORTED_TARGET GLOBAL yaml-cpp)
+endif()
+# Torch last: its configuration overwrites variables of other packages.
+find_package(Torch REQUIRED)

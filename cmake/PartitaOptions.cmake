@@ -1,0 +1,28 @@
+option(PARTITA_AUDIO "Build what reads, writes, renders and plots audio (libsndfile, soxr, FluidSynth, cairo)" ON)
+option(PARTITA_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
+option(PARTITA_INSTALL "Make install rules and a find_package(partita) package" ${PROJECT_IS_TOP_LEVEL})
+option(PARTITA_WERROR "Treat warnings as errors" OFF)
+option(PARTITA_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+option(PARTITA_NATIVE "Tune for the processor of this machine" OFF)
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+# Programs and libraries alike, so that they can share a precompiled header.
+add_compile_options(-fPIC)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set_property(GLOBAL PROPERTY USE_FOLDERS ON)
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+# Precompiled headers and ccache agree only with these two allowances.
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE_PROGRAM})
+endif()
+if(PARTITA_AUDIO)
+  add_compile_definitions(PARTITA_AUDIO=1)
+endif()

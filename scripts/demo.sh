@@ -1,0 +1,14 @@
+#!/bin/sh
+# Separates the bundled mixture and measures what came out.
+set -eu
+cd "$(dirname "$0")/.."
+partita=build/release/src/cli/partita
+"$partita" separate assets/demo/mixture.flac -o separated
+echo
+"$partita" evaluate separation --clips assets/demo -n drums-bass,hpss --picture separated/demo.png --json separated/demo.json
+echo
+sed -n 's/^/  /p' <<END
+stems    separated/drums-bass/mixture/
+picture  separated/demo.png
+figures  separated/demo.json
+END
