@@ -30,7 +30,7 @@ bool is_writing(int flags) { return (flags & O_ACCMODE) != O_RDONLY; }
 }  // namespace
 
 std::string system_message(int error) {
-  const std::string words = std::generic_category().message(error);
+  std::string words = std::generic_category().message(error);
   switch (error) {
     case ENOSPC:
     case EDQUOT:
