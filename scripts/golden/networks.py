@@ -9,6 +9,7 @@ its options as JSON in the file's metadata and tensors named "<case>/weights/<na
 """
 
 import argparse
+import copy
 import json
 import pathlib
 import zlib
@@ -43,10 +44,15 @@ def prefixed(prefix, tensors):
     return {f"{prefix}/{name}": tensor.detach() for name, tensor in tensors.items()}
 
 
-def gradients(module, loss):
-    module.zero_grad()
-    loss.backward(retain_graph=True)
-    return {name: parameter.grad.clone() for name, parameter in module.named_parameters()}
+def gradients(module, loss_of_module):
+    """Of a loss, in double precision: what remains of a gradient that is zero is then no rounding noise."""
+    precise = copy.deepcopy(module).double()
+    loss_of_module(precise).backward()
+    return {name: parameter.grad.float() for name, parameter in precise.named_parameters()}
+
+
+def double(tensor):
+    return None if tensor is None else tensor.double()
 
 
 def blended(x, base, alpha):
@@ -117,7 +123,10 @@ def unet_case(ref, name, options):
             continue
         loss = loss_of(variant, module(x_alpha, alpha, cond), x, base)
         tensors[f"loss_{variant}"] = loss
-        tensors.update(prefixed(f"gradients_{variant}", gradients(module, loss)))
+        precise_loss = lambda m: loss_of(
+            variant, m(double(x_alpha), double(alpha), double(cond)), double(x), double(base)
+        )
+        tensors.update(prefixed(f"gradients_{variant}", gradients(module, precise_loss)))
     return prefixed(name, tensors)
 
 
@@ -165,7 +174,9 @@ def encoder_case(ref, name, options):
     loss = ((z - target) ** 2).mean()
     tensors = {"x": x, "z": z, "target": target, "loss": loss}
     tensors.update(prefixed("weights", encoder.state_dict()))
-    tensors.update(prefixed("gradients", gradients(encoder, loss)))
+    tensors.update(
+        prefixed("gradients", gradients(encoder, lambda m: ((m(double(x)) - double(target)) ** 2).mean()))
+    )
     return prefixed(name, tensors)
 
 
@@ -237,7 +248,11 @@ def decomposition_case(ref, operator, unet_options, encoder_options):
         loss = function(d=result["out"], x=x, base=base)
         tensors[f"loss_{variant}"] = loss
         if variant == "c" or operator == "mean":
-            tensors.update(prefixed(f"gradients_{variant}", gradients(model, loss)))
+            x2, base2, alpha2 = double(x), double(base), double(alpha)
+            precise_loss = lambda m: function(
+                d=m["unet"](blended(x2, base2, alpha2), alpha2, m["encoder"](x2))["out"], x=x2, base=base2
+            )
+            tensors.update(prefixed(f"gradients_{variant}", gradients(model, precise_loss)))
     if operator == "mean":
         for variant in "cd":
             shared[f"trajectory_{variant}/composed"] = sampler.trajectory(variant, base=base, cond=z)

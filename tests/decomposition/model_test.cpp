@@ -82,22 +82,29 @@ TEST(DecompositionGolden, ForwardIsTheReferences) {
   }
 }
 
-TEST(DecompositionGolden, GradientsAreTheReferences) {
-  const io::SafetensorsFile file(golden::path("decomposition.safetensors"));
-  const io::TensorMap shared = file.tensors("shared/");
+/// The IADB loss of the composed prediction.
+torch::Tensor golden_loss(DecompositionModel& model, const io::TensorMap& shared,
+                          diffusion::Variant variant) {
   const torch::Tensor& x = shared.at("x");
   const torch::Tensor& base = shared.at("base");
   const torch::Tensor& alpha = shared.at("alpha");
+  const torch::Tensor prediction =
+      model->compose(model->components(diffusion::blend(x, base, alpha), alpha, model->encode(x)));
+  return diffusion::loss(variant, prediction, x, base);
+}
+
+TEST(DecompositionGolden, GradientsAreTheReferences) {
+  const io::SafetensorsFile file(golden::path("decomposition.safetensors"));
+  const io::TensorMap shared = file.tensors("shared/");
   const std::vector<std::pair<std::string, char>> cases{
       {"sum", 'c'}, {"mean", 'c'}, {"mean", 'd'}, {"min", 'c'}, {"max", 'c'}};
   for (const auto& [name, letter] : cases) {
     DecompositionModel model = golden_model(file, name);
-    const torch::Tensor prediction =
-        model->compose(model->components(diffusion::blend(x, base, alpha), alpha, model->encode(x)));
     const auto variant = diffusion::parse_variant(std::string(1, letter));
-    const torch::Tensor loss = diffusion::loss(variant, prediction, x, base);
-    golden::expect_close(loss, file.tensor(fmt::format("{}/loss_{}", name, letter)), name);
-    loss.backward();
+    golden::expect_close(golden_loss(model, shared, variant),
+                         file.tensor(fmt::format("{}/loss_{}", name, letter)), name);
+    model->to(torch::kFloat64);
+    golden_loss(model, golden::precise(shared), variant).backward();
     golden::expect_gradients(*model, file.tensors(fmt::format("{}/gradients_{}/", name, letter)), name);
   }
 }

@@ -21,13 +21,11 @@ namespace partita::golden {
 
 /// Of values: 1e-5 of the peak, or absolute below a peak of 1.
 constexpr double kValueTolerance = 1e-5;
-/// Of a gradient: 1e-4 of its largest entry, and 1e-7 of the largest of all gradients. One that is zero but
-/// for rounding, such as that of a bias before group normalisation, shows as a largest entry below 1e-4 of
-/// all; it agrees to 1e-5 of all.
+/// Of a gradient, computed in double precision on both sides and kept as float32: 1e-4 of its largest entry,
+/// and 1e-8 of the largest of all gradients for those that are zero, such as that of a bias before group
+/// normalisation.
 constexpr double kGradientTolerance = 1e-4;
-constexpr double kGradientRounding = 1e-7;
-constexpr double kZeroGradient = 1e-4;
-constexpr double kZeroGradientRounding = 1e-5;
+constexpr double kZeroGradientTolerance = 1e-8;
 
 inline std::filesystem::path path(const std::string& file) {
   return std::filesystem::path(PARTITA_GOLDEN_DIR) / file;
@@ -41,6 +39,12 @@ inline void expect_close(const torch::Tensor& found, const torch::Tensor& expect
                          double tolerance = kValueTolerance) {
   ASSERT_EQ(found.sizes(), expected.sizes()) << what;
   EXPECT_LE(peak(found.detach() - expected), tolerance * std::max(1.0, peak(expected))) << what;
+}
+
+/// The same tensors in double precision.
+inline io::TensorMap precise(io::TensorMap tensors) {
+  for (auto& [name, tensor] : tensors) tensor = tensor.to(torch::kFloat64);
+  return tensors;
 }
 
 /// Every parameter's gradient, by name.
@@ -58,10 +62,7 @@ inline void expect_gradients(const torch::nn::Module& module, const io::TensorMa
     const torch::Tensor& gradient = parameter.value().grad();
     ASSERT_TRUE(gradient.defined()) << what << ": " << parameter.key();
     ASSERT_EQ(gradient.sizes(), entry->second.sizes()) << what << ": " << parameter.key();
-    const double own = peak(entry->second);
-    const double tolerance = own < kZeroGradient * largest
-                                 ? kZeroGradientRounding * largest
-                                 : kGradientTolerance * own + kGradientRounding * largest;
+    const double tolerance = kGradientTolerance * peak(entry->second) + kZeroGradientTolerance * largest;
     EXPECT_LE(peak(gradient - entry->second), tolerance) << what << ": " << parameter.key();
   }
 }
