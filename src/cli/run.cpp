@@ -1,6 +1,7 @@
 #include "partita/cli/run.hpp"
 
 #include <c10/util/Exception.h>
+#include <fmt/format.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -56,6 +57,18 @@ int guarded(const std::function<void()>& work) {
   }
 }
 
+/// "partita train decomposition": as much of the command as was understood.
+std::string command_of(const CLI::App& app) {
+  const auto below = app.get_subcommands();
+  return below.empty() ? app.get_name() : app.get_name() + " " + command_of(*below.front());
+}
+
+/// Help and version go to stdout; wrong usage is one line like every other failure.
+int end_parsing(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
+  return report(fmt::format("{}; see '{} --help'", error.what(), command_of(app)), kUsage);
+}
+
 }  // namespace
 
 int run(int argc, const char* const* argv) {
@@ -89,7 +102,7 @@ int run(int argc, const char* const* argv) {
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-      usage = app.exit(error) == 0 ? kDone : kUsage;
+      usage = end_parsing(app, error);
     }
   });
   return code != kDone ? code : usage;

@@ -1,5 +1,6 @@
 #include "partita/decomposition/model.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace partita::decomposition {
@@ -32,10 +33,27 @@ void check_options(const ModelOptions& options, std::int64_t latent_channels) {
         "sign; use variant 'c' or 'id'",
         activation);
   }
+  const std::vector<std::int64_t>& hops = options.latent_hops;
+  if (!hops.empty() && (hops.size() != static_cast<std::size_t>(options.encoder.n_comp) ||
+                        *std::min_element(hops.begin(), hops.end()) < 1)) {
+    fail<DecompositionError>(
+        "model: latent_hops is [{}], expected one hop of at least 1 for each of {} components",
+        fmt::join(hops, ", "), options.encoder.n_comp);
+  }
   if (!(options.latent_noise >= 0.0)) {
     fail<DecompositionError>("model: latent_noise is {}, expected a deviation of at least 0",
                              options.latent_noise);
   }
+}
+
+/// `[batch, channel, frame]` averaged over runs of `hop` frames (the last may be shorter), each mean held
+/// for its run.
+torch::Tensor hold(const torch::Tensor& z, std::int64_t hop) {
+  if (hop == 1) {
+    return z;
+  }
+  const torch::Tensor means = torch::avg_pool1d(z, hop, hop, /*padding=*/0, /*ceil_mode=*/true);
+  return means.repeat_interleave(hop, 2).narrow(2, 0, z.size(2));
 }
 
 torch::Tensor constrain(const torch::Tensor& component, const std::string& activation) {
@@ -107,7 +125,15 @@ torch::Tensor DecompositionModelImpl::encode(const torch::Tensor& x) {
   if (is_training() && options_.latent_noise > 0.0) {
     z = z + options_.latent_noise * torch::randn_like(z);
   }
-  return z;
+  if (options_.latent_hops.empty()) {
+    return z;
+  }
+  std::vector<torch::Tensor> held;
+  held.reserve(options_.latent_hops.size());
+  for (std::size_t k = 0; k < options_.latent_hops.size(); ++k) {
+    held.push_back(hold(z.select(1, static_cast<std::int64_t>(k)), options_.latent_hops[k]));
+  }
+  return torch::stack(held, 1);
 }
 
 torch::Tensor DecompositionModelImpl::components(const torch::Tensor& x_alpha, const torch::Tensor& alpha,

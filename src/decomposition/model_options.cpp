@@ -160,6 +160,7 @@ ModelOptions model_options(const io::Config& config) {
   model.read("latent_noise", options.latent_noise);
   model.table().require(options.latent_noise >= 0.0 && std::isfinite(options.latent_noise), "latent_noise",
                         "a deviation of at least 0");
+  if (model.table().has("latent_hops")) model.positive("latent_hops", options.latent_hops);
   model.read("autoencoder", options.autoencoder);
   read_encoder(Reader(model.table().table("encoder")), options.encoder);
   read_unet(Reader(model.table().table("unet")), options.unet);
@@ -171,9 +172,10 @@ std::string to_toml(const ModelOptions& options) {
   const char* variant = options.variant == diffusion::Variant::C ? "c" : "d";
   return fmt::format(
              "[model]\ncomp_function = \"{}\"\nvariant = \"{}\"\ncomponent_activation = \"{}\"\n"
-             "latent_noise = {}\nautoencoder = {}\n",
-             options.comp_function, variant, options.component_activation, number(options.latent_noise),
-             options.autoencoder) +
+             "{}latent_noise = {}\nautoencoder = {}\n",
+             options.comp_function, variant, options.component_activation,
+             options.latent_hops.empty() ? "" : fmt::format("latent_hops = {}\n", list(options.latent_hops)),
+             number(options.latent_noise), options.autoencoder) +
          encoder_toml(options.encoder) + unet_toml(options.unet);
 }
 

@@ -33,6 +33,7 @@ TEST(ModelOptions, ReadBackWhatTheyWrite) {
   options.comp_function = "sum";
   options.component_activation = "softplus";
   options.latent_noise = 0.05;
+  options.latent_hops = {1, 8};
   options.autoencoder = true;
   options.encoder.kind = "common";
   options.encoder.n_comp = 3;

@@ -155,6 +155,28 @@ TEST(DecompositionModel, AddsLatentNoiseInTrainingAlone) {
   EXPECT_NEAR(noise.std().item<float>(), 0.05F, 0.005F);
 }
 
+TEST(DecompositionModel, HoldsSlowerLatents) {
+  const torch::NoGradGuard no_grad;
+  ModelOptions options = small_options();
+  DecompositionModel fast = small_model(options);
+  options.latent_hops = {1, 4, 3};
+  DecompositionModel model = small_model(options);
+  const torch::Tensor x = torch::randn({2, 4, 32});
+  const torch::Tensor own = fast->encode(x);
+  const torch::Tensor z = model->encode(x);
+  ASSERT_EQ(z.sizes(), own.sizes());
+  EXPECT_TRUE(torch::equal(z.select(1, 0), own.select(1, 0)));
+  const torch::Tensor runs = z.select(1, 1).unflatten(2, {z.size(3) / 4, 4});
+  golden::expect_close(runs, own.select(1, 1).unflatten(2, {z.size(3) / 4, 4}).mean(3, true).expand_as(runs),
+                       "runs of 4");
+  options.latent_noise = 0.05;
+  DecompositionModel noisy = small_model(options);
+  noisy->train();
+  const torch::Tensor noise = (noisy->encode(x) - z).select(1, 1).unflatten(2, {z.size(3) / 4, 4});
+  EXPECT_LT(golden::peak(noise - noise.narrow(3, 0, 1)), 1e-6);
+  EXPECT_GT(golden::peak(noise), 0.0);
+}
+
 TEST(DecompositionModel, AsAnAutoencoderSeesNeitherStateNorLevel) {
   const torch::NoGradGuard no_grad;
   DecompositionModel model = small_model(small_options());
@@ -179,6 +201,8 @@ TEST(DecompositionModel, RefusesOptionsThatDoNotFit) {
   EXPECT_THAT(changed([](auto& o) { o.comp_function = "product"; }), HasSubstr("use one of sum"));
   EXPECT_THAT(changed([](auto& o) { o.component_activation = "tanh"; }), HasSubstr("'tanh' is unknown"));
   EXPECT_THAT(changed([](auto& o) { o.latent_noise = -1.0; }), HasSubstr("latent_noise is -1"));
+  EXPECT_THAT(changed([](auto& o) { o.latent_hops = {1, 2}; }), HasSubstr("latent_hops is [1, 2]"));
+  EXPECT_THAT(changed([](auto& o) { o.latent_hops = {1, 0, 2}; }), HasSubstr("latent_hops is [1, 0, 2]"));
   EXPECT_THAT(changed([](auto& o) {
                 o.component_activation = "softplus";
                 o.variant = diffusion::Variant::D;

@@ -13,7 +13,7 @@
 
 namespace partita::decomposition {
 
-/// What makes up a decomposition model (paper section 3.1). The last four go beyond the paper and
+/// What makes up a decomposition model (paper section 3.1). The last five go beyond the paper and
 /// are off in its configuration.
 struct ModelOptions {
   nn::SemanticEncoderOptions encoder;
@@ -21,8 +21,11 @@ struct ModelOptions {
   std::string comp_function = "mean";
   diffusion::Variant variant = diffusion::Variant::C;
   std::string component_activation = "id";  ///< constrains each component: "id", "softplus", "relu"
-  double latent_noise = 0.0;                ///< deviation of Gaussian noise added to z in training
-  bool autoencoder = false;                 ///< α = 0 and a zero input always: no diffusion (first stage)
+  /// Latent frames over which each component's latent (and its noise) is averaged and held, one entry a
+  /// component: slower latents for slower parts. Empty: every frame has its own.
+  std::vector<std::int64_t> latent_hops;
+  double latent_noise = 0.0;  ///< deviation of Gaussian noise added to z in training
+  bool autoencoder = false;   ///< α = 0 and a zero input always: no diffusion (first stage)
 };
 
 /// Reads [model] with its sub-tables [model.encoder] and [model.unet] of a configuration's root; absent keys
