@@ -7,8 +7,6 @@ partita=build/release/src/cli/partita
 echo
 "$partita" evaluate separation --clips assets/demo -n drums-bass,hpss --picture separated/demo.png --json separated/demo.json
 echo
-sed -n 's/^/  /p' <<END
-stems    separated/drums-bass/mixture/
-picture  separated/demo.png
-figures  separated/demo.json
-END
+echo "stems    separated/drums-bass/mixture/{drums,bass}.wav"
+echo "picture  separated/demo.png"
+echo "figures  separated/demo.json"

@@ -68,9 +68,9 @@ struct WriterOptions {
 
 /// Writes an audio file block by block; it appears under its name at `commit` only. Samples
 /// beyond full scale (|x| > 1) saturate in integer formats and MP3; `clipped()` counts them. 16-bit
-/// samples are round(32768 x), 24-bit round(8388608 x): what was read is written back bit for bit. Throws AudioError for
-/// an unwritable place, a full disk, and combinations a container lacks (MP3 with more than two
-/// channels, FLAC with more than eight, WAV beyond 4 GiB becomes RF64).
+/// samples are round(32768 x), 24-bit round(8388608 x): what was read is written back bit for bit. Throws
+/// AudioError for an unwritable place, a full disk, and combinations a container lacks (MP3 with more than
+/// two channels, FLAC with more than eight, WAV beyond 4 GiB becomes RF64).
 class AudioWriter {
  public:
   AudioWriter(const std::filesystem::path& path, const WriterOptions& options);
