@@ -26,6 +26,7 @@ struct Arguments {
   std::vector<std::string> estimates;
   std::int64_t count = 64;
   std::int64_t picture_clip = 0;
+  bool raw = true;
   std::string device = "cpu";
   decomposition::SeparatorOptions separator;
 };
@@ -45,7 +46,7 @@ std::vector<System> systems(const Arguments& arguments) {
   for (const auto& name : arguments.models) {
     all.push_back(model_system(arguments, name, Refinement::Wiener));
     const auto baselines = evaluation::baseline_names();
-    if (std::find(baselines.begin(), baselines.end(), name) == baselines.end()) {
+    if (arguments.raw && std::find(baselines.begin(), baselines.end(), name) == baselines.end()) {
       all.push_back(model_system(arguments, name, Refinement::None));
     }
   }
@@ -121,6 +122,8 @@ void add_separation(CLI::App& evaluate, Context& context) {
   command->add_option("--seed", a.separator.seed, "seed")->capture_default_str();
   command->add_option("--picture", a.picture, "PNG of a clip: mixture, true and separated stems");
   command->add_option("--picture-clip", a.picture_clip, "which clip")->capture_default_str();
+  command->add_flag("!--no-raw", a.raw,
+                    "leave out the models' unrefined components, which are slow to decode");
   add_device_option(*command, a.device);
   command->callback([arguments, &context] { evaluate_separation(*arguments, context); });
 }
