@@ -15,19 +15,6 @@ struct Arguments {
   data::PrepareOptions options;
 };
 
-io::Json to_json(const data::PrepareReport& report) {
-  io::Json splits = io::Json::array();
-  for (const auto& split : report.splits) {
-    splits.push_back({{"name", split.name},
-                      {"tracks", split.tracks},
-                      {"clips", split.clips},
-                      {"quiet_clips", split.quiet_clips},
-                      {"skipped_tracks", split.skipped_tracks},
-                      {"reasons", split.reasons}});
-  }
-  return {{"splits", splits}};
-}
-
 void prepare(Arguments& arguments, const Context& context) {
   using Layout = data::PrepareOptions::Layout;
   data::PrepareOptions& options = arguments.options;
@@ -46,7 +33,7 @@ void prepare(Arguments& arguments, const Context& context) {
     spdlog::info("{}: {} clips of {} tracks; left out: {} quiet clips, {} tracks", split.name, split.clips,
                  split.tracks, split.quiet_clips, split.skipped_tracks);
   }
-  io::write_report(to_json(report), context.json);
+  io::write_report(data::to_json(report), context.json);
 }
 
 }  // namespace

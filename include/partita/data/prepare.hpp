@@ -7,6 +7,7 @@
 
 #include "partita/base/progress.hpp"
 #include "partita/data/error.hpp"
+#include "partita/io/report.hpp"
 
 namespace partita::data {
 
@@ -33,6 +34,9 @@ struct PrepareReport {
   };
   std::vector<Split> splits;
 };
+
+/// As {"splits": [...]}, for reports.
+[[nodiscard]] io::Json to_json(const PrepareReport& report);
 
 /// Cuts tracks into clips, mixture = mean of the sources, resamples to the codec's rate, encodes and
 /// writes a latent store.

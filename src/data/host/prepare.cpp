@@ -211,19 +211,14 @@ void check(const PrepareOptions& options) {
   }
 }
 
-io::Json to_json(const PrepareOptions& options, const PrepareReport& report) {
-  io::Json splits = io::Json::array();
-  for (const auto& split : report.splits) {
-    splits.push_back({{"name", split.name},
-                      {"tracks", split.tracks},
-                      {"clips", split.clips},
-                      {"quiet_clips", split.quiet_clips},
-                      {"skipped_tracks", split.skipped_tracks},
-                      {"reasons", split.reasons}});
-  }
-  return {{"input", options.input.string()},    {"codec", options.codec},
-          {"sources", options.sources},         {"clip_seconds", options.clip_seconds},
-          {"minimum_rms", options.minimum_rms}, {"splits", std::move(splits)}};
+io::Json full_report(const PrepareOptions& options, const PrepareReport& report) {
+  io::Json full{{"input", options.input.string()},
+                {"codec", options.codec},
+                {"sources", options.sources},
+                {"clip_seconds", options.clip_seconds},
+                {"minimum_rms", options.minimum_rms}};
+  full.update(to_json(report));
+  return full;
 }
 
 std::int64_t clips_of(const PrepareReport& report) {
@@ -233,6 +228,19 @@ std::int64_t clips_of(const PrepareReport& report) {
 }
 
 }  // namespace
+
+io::Json to_json(const PrepareReport& report) {
+  io::Json splits = io::Json::array();
+  for (const auto& split : report.splits) {
+    splits.push_back({{"name", split.name},
+                      {"tracks", split.tracks},
+                      {"clips", split.clips},
+                      {"quiet_clips", split.quiet_clips},
+                      {"skipped_tracks", split.skipped_tracks},
+                      {"reasons", split.reasons}});
+  }
+  return {{"splits", std::move(splits)}};
+}
 
 PrepareReport prepare(const PrepareOptions& options, Progress& progress) {
   const torch::NoGradGuard no_gradients;
@@ -246,7 +254,7 @@ PrepareReport prepare(const PrepareOptions& options, Progress& progress) {
         report.splits.front().reasons.empty() ? "tracks too short or sources too quiet"
                                               : report.splits.front().reasons.front());
   }
-  io::write_report(to_json(options, report), (options.output / "report.json").string());
+  io::write_report(full_report(options, report), (options.output / "report.json").string());
   preparation.finish();
   return report;
 }
