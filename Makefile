@@ -3,17 +3,22 @@
 JOBS ?= $(shell nproc)
 BUILD := build/release
 
-.PHONY: demo test build packages test-asan lint format clean
+.PHONY: demo test build program configure packages test-asan lint format clean
 
-demo: build
+demo: program
 	scripts/demo.sh
 
 test: build
 	ctest --preset release -j $(JOBS)
 
-build: packages
-	@[ -f $(BUILD)/build.ninja ] || cmake --preset release
+build: configure
 	cmake --build --preset release -j $(JOBS)
+
+program: configure
+	cmake --build --preset release -j $(JOBS) --target partita
+
+configure: packages
+	@[ -f $(BUILD)/build.ninja ] || cmake --preset release
 
 packages:
 	@scripts/install-packages.sh

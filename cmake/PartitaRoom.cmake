@@ -19,7 +19,7 @@ add_library(partita_pch STATIC ${PROJECT_BINARY_DIR}/pch/pch.cpp)
 target_link_libraries(partita_pch PRIVATE ${TORCH_LIBRARIES} fmt::fmt spdlog::spdlog)
 target_precompile_headers(partita_pch PRIVATE
   <cstdint> <filesystem> <functional> <map> <memory> <optional> <span> <string> <string_view> <vector>
-  <torch/torch.h> <fmt/format.h>)
+  <torch/types.h> <fmt/format.h>)
 partita_compile_options(partita_pch)
 
 function(partita_precompiled_header target)

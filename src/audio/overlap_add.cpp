@@ -1,6 +1,6 @@
 #include "partita/audio/overlap_add.hpp"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <vector>
 

@@ -1,6 +1,8 @@
 #include "partita/audio/stft.hpp"
 
-#include <torch/torch.h>
+#include <torch/fft.h>
+
+#include <torch/types.h>
 
 #include <algorithm>
 #include <vector>

@@ -1,5 +1,8 @@
 #include "partita/base/device.hpp"
 
+#include <torch/cuda.h>
+#include <torch/utils.h>
+
 #include <algorithm>
 #include <charconv>
 #include <string_view>

@@ -1,5 +1,8 @@
 #include "noise_embedding.hpp"
 
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/linear.h>
+
 #include "partita/nn/error.hpp"
 
 namespace partita::nn {

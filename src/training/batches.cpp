@@ -1,6 +1,6 @@
 #include "partita/training/batches.hpp"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "partita/base/random.hpp"
 

@@ -1,7 +1,7 @@
 #include "partita/audio/overlap_add.hpp"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cstdint>
 #include <utility>

@@ -1,7 +1,9 @@
 #include "partita/audio/stft.hpp"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/autograd.h>
+#include <torch/fft.h>
+#include <torch/nn/functional/padding.h>
 
 #include <cmath>
 #include <cstdint>

@@ -3,10 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
 #include <limits>
 
 #include "partita/io/safetensors.hpp"
+#include "support/paths.hpp"
 #include "support/signals.hpp"
 
 namespace partita::baselines {
@@ -17,7 +17,7 @@ constexpr double kSumTolerance = 1e-5;
 
 /// Written by scripts/golden/hpss.py.
 const io::SafetensorsFile& golden() {
-  static const io::SafetensorsFile file(std::filesystem::path(PARTITA_GOLDEN_DIR) / "hpss.safetensors");
+  static const io::SafetensorsFile file(support::golden_path("hpss.safetensors"));
   return file;
 }
 

@@ -67,7 +67,7 @@ std::string refusal(const std::function<void()>& act) {
 
 TEST(DecompositionGolden, ForwardIsTheReferences) {
   const torch::NoGradGuard no_grad;
-  const io::SafetensorsFile file(golden::path("decomposition.safetensors"));
+  const io::SafetensorsFile file(golden::golden_path("decomposition.safetensors"));
   const io::TensorMap shared = file.tensors("shared/");
   const torch::Tensor& alpha = shared.at("alpha");
   const torch::Tensor x_alpha = diffusion::blend(shared.at("x"), shared.at("base"), alpha);
@@ -94,7 +94,7 @@ torch::Tensor golden_loss(DecompositionModel& model, const io::TensorMap& shared
 }
 
 TEST(DecompositionGolden, GradientsAreTheReferences) {
-  const io::SafetensorsFile file(golden::path("decomposition.safetensors"));
+  const io::SafetensorsFile file(golden::golden_path("decomposition.safetensors"));
   const io::TensorMap shared = file.tensors("shared/");
   const std::vector<std::pair<std::string, char>> cases{
       {"sum", 'c'}, {"mean", 'c'}, {"mean", 'd'}, {"min", 'c'}, {"max", 'c'}};

@@ -29,7 +29,7 @@ void expect_trajectory(Variant variant, const Network& network, const torch::Ten
 }
 
 TEST(IadbGolden, TrajectoriesAreTheReferences) {
-  const io::SafetensorsFile file(golden::path("decomposition.safetensors"));
+  const io::SafetensorsFile file(golden::golden_path("decomposition.safetensors"));
   const io::TensorMap tensors = file.tensors("shared/");
   nn::UNet unet(golden::unet_options(file.metadata().at("unet")));
   io::load_state(*unet, file.tensors("shared/weights/unet."), "unet");

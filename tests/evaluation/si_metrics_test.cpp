@@ -4,12 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "partita/base/random.hpp"
 #include "partita/io/safetensors.hpp"
+#include "support/paths.hpp"
 
 namespace partita::evaluation {
 namespace {
@@ -22,7 +22,7 @@ torch::Tensor noise(std::uint64_t seed, std::int64_t rows = 1, std::int64_t samp
 
 /// Written by scripts/golden/si_metrics.py: least squares in NumPy.
 TEST(SiMetricsGolden, AgreeWithLeastSquares) {
-  const io::SafetensorsFile golden(std::filesystem::path(PARTITA_GOLDEN_DIR) / "si_metrics.safetensors");
+  const io::SafetensorsFile golden(support::golden_path("si_metrics.safetensors"));
   ASSERT_EQ(golden.metadata().size(), 9U);
   for (const auto& [name, text] : golden.metadata()) {
     const torch::Tensor estimate = golden.tensor(name + "/estimate");

@@ -28,7 +28,7 @@ std::string refusal(const SemanticEncoderOptions& options) {
 }
 
 TEST(SemanticEncoderGolden, ForwardAndGradientsAreTheReferences) {
-  const io::SafetensorsFile file(golden::path("semantic_encoder.safetensors"));
+  const io::SafetensorsFile file(golden::golden_path("semantic_encoder.safetensors"));
   ASSERT_GE(file.metadata().size(), 10U);
   for (const auto& [name, text] : file.metadata()) {
     const io::TensorMap tensors = file.tensors(name + "/");

@@ -71,7 +71,7 @@ std::string refusal(const UNetOptions& options) {
 }
 
 TEST(UNetGolden, ForwardIsTheReferences) {
-  const io::SafetensorsFile file(golden::path("unet.safetensors"));
+  const io::SafetensorsFile file(golden::golden_path("unet.safetensors"));
   ASSERT_GE(file.metadata().size(), 14U);
   for (const auto& [name, text] : file.metadata()) {
     const io::TensorMap tensors = file.tensors(name + "/");
@@ -83,7 +83,7 @@ TEST(UNetGolden, ForwardIsTheReferences) {
 }
 
 TEST(UNetGolden, GradientsAreTheReferences) {
-  const io::SafetensorsFile file(golden::path("unet.safetensors"));
+  const io::SafetensorsFile file(golden::golden_path("unet.safetensors"));
   for (const auto& [name, text] : file.metadata()) {
     const io::TensorMap tensors = file.tensors(name + "/");
     for (const char variant : {'c', 'd'}) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -15,6 +15,7 @@
 #include "partita/io/safetensors.hpp"
 #include "partita/nn/semantic_encoder.hpp"
 #include "partita/nn/unet.hpp"
+#include "support/paths.hpp"
 
 /// Golden vectors of the networks, written by scripts/golden/networks.py.
 namespace partita::golden {
@@ -27,9 +28,7 @@ constexpr double kValueTolerance = 1e-5;
 constexpr double kGradientTolerance = 1e-4;
 constexpr double kZeroGradientTolerance = 1e-8;
 
-inline std::filesystem::path path(const std::string& file) {
-  return std::filesystem::path(PARTITA_GOLDEN_DIR) / file;
-}
+using support::golden_path;
 
 inline double peak(const torch::Tensor& x) {
   return x.numel() == 0 ? 0.0 : x.abs().max().to(torch::kFloat64).item<double>();
@@ -118,7 +117,7 @@ inline nn::SemanticEncoderOptions encoder_options(const std::string& text) {
 /// Names and shapes as in the reference's state_dict, and its count of parameters, from a list such as
 /// paper_unet.txt.
 inline void expect_names(const torch::nn::Module& module, const std::string& file) {
-  std::ifstream stream(path(file));
+  std::ifstream stream(golden_path(file));
   std::string line;
   ASSERT_TRUE(std::getline(stream, line)) << file;
   std::int64_t count = 0;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -11,6 +11,10 @@
 #include <vector>
 
 #include "partita/io/error.hpp"
+
+namespace torch::nn {
+class Module;
+}
 
 namespace partita::io {
 

@@ -1,6 +1,8 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/nn/modules/container/any.h>
+#include <torch/nn/pimpl.h>
 
 #include <cstdint>
 #include <memory>
@@ -8,6 +10,10 @@
 #include <vector>
 
 #include "partita/nn/error.hpp"
+
+namespace torch::nn {
+class Conv1dImpl;
+}
 
 namespace partita::nn {
 
@@ -49,7 +55,7 @@ class SemanticEncoderImpl : public torch::nn::Module {
   SemanticEncoderOptions options_;
   std::vector<std::shared_ptr<EncoderAudioImpl>> encoders_;  ///< one a component, or the common one
   std::vector<std::shared_ptr<ResConvBlockImpl>> final_;     ///< common: after the encoder
-  torch::nn::Conv1d final_conv_{nullptr};                    ///< common
+  std::shared_ptr<torch::nn::Conv1dImpl> final_conv_;        ///< common
   torch::nn::AnyModule out_fn_;
 };
 TORCH_MODULE(SemanticEncoder);

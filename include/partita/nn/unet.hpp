@@ -1,6 +1,7 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
 
 #include <cstdint>
 #include <memory>
@@ -8,6 +9,10 @@
 #include <vector>
 
 #include "partita/nn/error.hpp"
+
+namespace torch::nn {
+class Conv1dImpl;
+}
 
 namespace partita::nn {
 
@@ -60,7 +65,7 @@ class UNetImpl : public torch::nn::Module {
   std::vector<std::shared_ptr<EncoderBlockImpl>> encoders_;
   std::shared_ptr<BottleneckBlockImpl> bottleneck_;
   std::vector<std::shared_ptr<DecoderBlockImpl>> decoders_;  ///< from the lowest level up
-  torch::nn::Conv1d out_{nullptr};
+  std::shared_ptr<torch::nn::Conv1dImpl> out_;
 };
 TORCH_MODULE(UNet);
 

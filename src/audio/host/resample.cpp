@@ -1,7 +1,7 @@
 #include "partita/audio/resample.hpp"
 
 #include <soxr.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <cstdint>

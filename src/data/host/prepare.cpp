@@ -1,6 +1,6 @@
 #include "partita/data/prepare.hpp"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <cmath>

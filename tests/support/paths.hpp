@@ -1,0 +1,11 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace partita::support {
+
+/// A file of tests/golden.
+[[nodiscard]] std::filesystem::path golden_path(const std::string& file);
+
+}  // namespace partita::support
