@@ -10,6 +10,7 @@
 #include "partita/evaluation/plot.hpp"
 #include "partita/evaluation/systems.hpp"
 #include "partita/io/report.hpp"
+#include "refinement.hpp"
 
 namespace partita::cli {
 namespace {
@@ -26,7 +27,7 @@ struct Arguments {
   std::vector<std::string> estimates;
   std::int64_t count = 64;
   std::int64_t picture_clip = 0;
-  bool raw = true;
+  std::vector<std::string> refine{"best", "none"};
   std::string device = "cpu";
   decomposition::SeparatorOptions separator;
 };
@@ -35,7 +36,10 @@ System model_system(const Arguments& arguments, const std::string& name, Refinem
   decomposition::SeparatorOptions options = arguments.separator;
   options.refinement = refinement;
   evaluation::NamedSource source = evaluation::make_source(name, options, parse_device(arguments.device));
-  const std::string label = refinement == Refinement::None ? source.name + " (raw components)" : source.name;
+  std::string label = source.name;
+  if (refinement == Refinement::None) label += " (raw components)";
+  if (refinement == Refinement::Wiener) label += " (wiener)";
+  if (refinement == Refinement::Learned) label += " (learned)";
   return evaluation::source_system(
       label, std::make_shared<decomposition::StemSource>(std::move(source.source)), arguments.sources);
 }
@@ -43,11 +47,14 @@ System model_system(const Arguments& arguments, const std::string& name, Refinem
 std::vector<System> systems(const Arguments& arguments) {
   std::vector<System> all;
   all.push_back(evaluation::mixture_system(static_cast<std::int64_t>(arguments.sources.size())));
+  const auto baselines = evaluation::baseline_names();
   for (const auto& name : arguments.models) {
-    all.push_back(model_system(arguments, name, Refinement::Wiener));
-    const auto baselines = evaluation::baseline_names();
-    if (arguments.raw && std::find(baselines.begin(), baselines.end(), name) == baselines.end()) {
-      all.push_back(model_system(arguments, name, Refinement::None));
+    if (std::find(baselines.begin(), baselines.end(), name) != baselines.end()) {
+      all.push_back(model_system(arguments, name, Refinement::Best));
+      continue;
+    }
+    for (const auto& word : arguments.refine) {
+      all.push_back(model_system(arguments, name, refinements().at(word)));
     }
   }
   for (const auto& suffix : arguments.estimates) {
@@ -122,8 +129,11 @@ void add_separation(CLI::App& evaluate, Context& context) {
   command->add_option("--seed", a.separator.seed, "seed")->capture_default_str();
   command->add_option("--picture", a.picture, "PNG of a clip: mixture, true and separated stems");
   command->add_option("--picture-clip", a.picture_clip, "which clip")->capture_default_str();
-  command->add_flag("!--no-raw", a.raw,
-                    "leave out the models' unrefined components, which are slow to decode");
+  command
+      ->add_option("--refine", a.refine,
+                   "a row for each of best, learned, wiener, none (the components, which are slow to decode)")
+      ->delimiter(',')
+      ->check(CLI::IsMember(refinements()));
   add_device_option(*command, a.device);
   command->callback([arguments, &context] { evaluate_separation(*arguments, context); });
 }

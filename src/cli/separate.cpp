@@ -10,11 +10,10 @@
 #include "partita/evaluation/systems.hpp"
 #include "partita/io/model_folder.hpp"
 #include "partita/io/report.hpp"
+#include "refinement.hpp"
 
 namespace partita::cli {
 namespace {
-
-using decomposition::Refinement;
 
 struct Arguments {
   std::vector<std::filesystem::path> songs;
@@ -103,11 +102,11 @@ void add_separate(CLI::App& app, Context& context) {
       ->capture_default_str()
       ->check(CLI::Range(1, 10000));
   command
-      ->add_option("--refine", a.separator.refinement,
-                   "wiener: masks on the song's own spectrogram; none: the model's own components")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, Refinement>{{"wiener", Refinement::Wiener}, {"none", Refinement::None}},
-          CLI::ignore_case));
+      ->add_option(
+          "--refine", a.separator.refinement,
+          "what becomes masks on the song's own spectrogram: learned (the model's mask network), wiener "
+          "(its components), best (learned where the model has it); none: the components as they are")
+      ->transform(CLI::CheckedTransformer(refinements(), CLI::ignore_case));
   command->add_option("--consistency", a.consistency, "pull the components onto the mixture at each step")
       ->check(CLI::IsMember({"on", "off"}))
       ->capture_default_str();

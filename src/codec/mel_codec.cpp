@@ -9,6 +9,7 @@ namespace {
 
 constexpr double kMomentum = 0.99;  // of fast Griffin-Lim
 constexpr double kTinyMagnitude = 1e-12;
+constexpr double kTinyPower = 1e-9;  // of a latent: where no component has any, all share alike
 
 /// Phases that a sinusoid in each bin would have: a start without noise.
 torch::Tensor advancing_phase(std::int64_t bins, std::int64_t frames, std::int64_t hop, std::int64_t window,
@@ -62,6 +63,15 @@ torch::Tensor MelCodec::power_spectrum(const torch::Tensor& latents, std::int64_
           ? spread_
           : mel_spread(mel_filters(options_.bands, window, options_.sample_rate)).to(device_);
   return torch::matmul(spread, band_powers(latents));
+}
+
+torch::Tensor MelCodec::superpose(const torch::Tensor& latents) {
+  return latents.pow(2.0 / options_.compression).sum(1).pow(options_.compression / 2.0);
+}
+
+torch::Tensor MelCodec::share_out(const torch::Tensor& mixture, const torch::Tensor& components) {
+  const torch::Tensor power = components.clamp_min(0.0).pow(2.0 / options_.compression) + kTinyPower;
+  return mixture.unsqueeze(1) * (power / power.sum(1, true)).pow(options_.compression / 2.0);
 }
 
 torch::Tensor MelCodec::decode(const torch::Tensor& latents) {

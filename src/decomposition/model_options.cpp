@@ -168,6 +168,22 @@ ModelOptions model_options(const io::Config& config) {
   return options;
 }
 
+nn::MaskNetworkOptions mask_options(const io::Config& config, const ModelOptions& model) {
+  nn::MaskNetworkOptions options;
+  options.in_dim = model.encoder.in_dim;
+  options.n_comp = model.encoder.n_comp;
+  const Reader masks(config.table("masks"));
+  masks.at_least("channels", options.channels, 1);
+  masks.at_least("kernel", options.kernel, 1);
+  masks.positive("dilations", options.dilations);
+  return options;
+}
+
+std::string to_toml(const nn::MaskNetworkOptions& options) {
+  return fmt::format("[masks]\nchannels = {}\nkernel = {}\ndilations = {}\n", options.channels,
+                     options.kernel, list(options.dilations));
+}
+
 std::string to_toml(const ModelOptions& options) {
   const char* variant = options.variant == diffusion::Variant::C ? "c" : "d";
   return fmt::format(

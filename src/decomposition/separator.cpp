@@ -26,9 +26,9 @@ void check_card(const io::ModelFolder& folder) {
     fail<DecompositionError>("{}: expected a model of kind 'decomposition', found kind '{}'",
                              folder.path().string(), folder.kind());
   }
-  constexpr std::array<std::string_view, 11> known{"name",    "kind",     "codec", "components",
+  constexpr std::array<std::string_view, 12> known{"name",    "kind",     "codec", "components",
                                                    "licence", "model",    "data",  "window_frames",
-                                                   "metrics", "training", "files"};
+                                                   "metrics", "training", "files", "masks"};
   for (const std::string& key : folder.card().keys()) {
     if (std::find(known.begin(), known.end(), key) == known.end()) {
       fail<DecompositionError>("{}: unknown key '{}' in model.toml; expected {}", folder.path().string(), key,
@@ -125,6 +125,30 @@ Separator::Separator(const io::ModelFolder& folder, const SeparatorOptions& opti
   io::load_state(*model_, folder.weights().tensors(), where);
   model_->to(device);
   model_->eval();
+  load_masks(folder);
+}
+
+/// Settles the refinement, and loads the mask network where it is needed.
+void Separator::load_masks(const io::ModelFolder& folder) {
+  const bool has_masks = folder.card().has("masks");
+  Refinement& refinement = options_.refinement;
+  if (refinement == Refinement::Best) refinement = has_masks ? Refinement::Learned : Refinement::Wiener;
+  if (refinement != Refinement::Learned) return;
+  if (!has_masks) {
+    fail<UsageError>("{}: the model has no mask network for learned refinement; use wiener or none",
+                     folder.path().string());
+  }
+  masks_ = nn::MaskNetwork(mask_options(folder.card(), model_->options()));
+  io::load_state(*masks_, folder.weights(kMasksFile).tensors(), folder.path().string());
+  masks_->to(device_);
+  masks_->eval();
+}
+
+/// Windows x `[window, channel, frame]` taken apart, the first being window number `first_window`.
+torch::Tensor Separator::components_of(const torch::Tensor& x, std::int64_t first_window) {
+  if (masks_) return masks_->forward(x) * x.unsqueeze(1);
+  return decompose(model_, x, {options_.steps, options_.consistency},
+                   make_generator(options_.seed, "separate", static_cast<std::uint64_t>(first_window)));
 }
 
 torch::Tensor Separator::decompose_latents(const torch::Tensor& latents) {
@@ -140,8 +164,8 @@ torch::Tensor Separator::decompose_latents(const torch::Tensor& latents) {
   const std::vector<std::int64_t> starts = window_starts(x.size(1), length, options_.overlap);
   const auto count = static_cast<std::int64_t>(starts.size());
   // One generator serves a call of `decompose`, so noise that depends on the window alone needs a
-  // call for each; an auto-encoder draws none.
-  const std::int64_t at_once = model_->options().autoencoder ? kWindowsAtOnce : 1;
+  // call for each; an auto-encoder and a mask network draw none.
+  const std::int64_t at_once = masks_ || model_->options().autoencoder ? kWindowsAtOnce : 1;
   const torch::Tensor fade = triangle(length, x);
   torch::Tensor sum = x.new_zeros({model_->component_count(), x.size(0), x.size(1)});
   torch::Tensor weight = x.new_zeros({x.size(1)});
@@ -151,9 +175,7 @@ torch::Tensor Separator::decompose_latents(const torch::Tensor& latents) {
     for (std::int64_t i = first; i < std::min(first + at_once, count); ++i) {
       windows.push_back(x.narrow(1, starts[static_cast<std::size_t>(i)], length));
     }
-    const torch::Tensor parts =
-        decompose(model_, torch::stack(windows), {options_.steps, options_.consistency},
-                  make_generator(options_.seed, "separate", static_cast<std::uint64_t>(first)));
+    const torch::Tensor parts = components_of(torch::stack(windows), first);
     for (std::int64_t i = 0; i < parts.size(0); ++i) {
       const std::int64_t start = starts[static_cast<std::size_t>(first + i)];
       sum.narrow(2, start, length).add_(parts[i] * fade);

@@ -27,7 +27,7 @@ NamedSource make_source(const std::string& name, const decomposition::SeparatorO
            [separator](const torch::Tensor& samples, int sample_rate) {
              return separator->separate(samples, sample_rate);
            },
-           options.refinement == decomposition::Refinement::Wiener}};
+           options.refinement != decomposition::Refinement::None}};
 }
 
 System source_system(std::string name, std::shared_ptr<decomposition::StemSource> source,

@@ -95,8 +95,8 @@ SafetensorsFile ModelFolder::weights(const std::string& file) const {
   return SafetensorsFile(folder_ / file);
 }
 
-void write_model_folder(const fs::path& folder, const std::string& card, const TensorMap& weights,
-                        const StringMap& metadata) {
+void write_model_folder(const fs::path& folder, const std::string& card,
+                        const std::map<std::string, TensorMap>& files) {
   const fs::path card_path = folder / kCardFile;
   if (Config::parse(card, card_path.string()).has("files")) {
     fail<IoError>("'{}': the card has a [files] table already: expected one without", card_path.string());
@@ -104,10 +104,17 @@ void write_model_folder(const fs::path& folder, const std::string& card, const T
   std::error_code error;
   fs::remove(card_path, error);  // an older model's card must not stand beside the new weights
   if (error) fail<IoError>("'{}': cannot replace: {}", card_path.string(), error.message());
-  write_safetensors(folder / kWeightsFile, weights, metadata);
-  write_file(card_path, fmt::format("{}{}\n[files]\n\"{}\" = \"{}\"\n", card,
-                                    card.empty() || card.back() == '\n' ? "" : "\n", kWeightsFile,
-                                    sha256_file(folder / kWeightsFile)));
+  std::string text = card;
+  text += card.empty() || card.back() == '\n' ? "\n[files]\n" : "\n\n[files]\n";
+  for (const auto& [file, weights] : files) {
+    write_safetensors(folder / file, weights);
+    text += fmt::format("\"{}\" = \"{}\"\n", file, sha256_file(folder / file));
+  }
+  write_file(card_path, text);
+}
+
+void write_model_folder(const fs::path& folder, const std::string& card, const TensorMap& weights) {
+  write_model_folder(folder, card, std::map<std::string, TensorMap>{{kWeightsFile, weights}});
 }
 
 std::vector<fs::path> model_search_path() {

@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 constexpr std::string_view kPrefix = "step-";
 
 fs::path folder_of(const fs::path& run, std::int64_t step) {
@@ -56,6 +56,7 @@ void read_fields(const io::Config& card, Checkpoint& checkpoint) {
   checkpoint.stage_step = card.get<std::int64_t>("stage_step");
   checkpoint.clips = card.get<std::int64_t>("clips");
   checkpoint.minutes = card.get<double>("minutes");
+  checkpoint.best_score = card.get<double>("best_score", kNoScore);
 }
 
 void check_hash(const fs::path& file, const std::string& expected) {
@@ -73,13 +74,14 @@ void write_checkpoint(const fs::path& run, const Checkpoint& checkpoint, std::si
   fs::remove(folder / "checkpoint.toml", error);
   io::write_safetensors(folder / "state.safetensors", checkpoint.state, {{"kind", "partita training state"}});
   io::write_file(folder / "configuration.toml", checkpoint.configuration);
-  io::write_file(
-      folder / "checkpoint.toml",
-      fmt::format("format = {}\nstep = {}\nstage = {}\nstage_step = {}\nclips = {}\nminutes = {:.6f}\n"
-                  "state_sha256 = \"{}\"\nconfiguration_sha256 = \"{}\"\n",
-                  kFormat, checkpoint.step, toml_string(checkpoint.stage), checkpoint.stage_step,
-                  checkpoint.clips, checkpoint.minutes, io::sha256_file(folder / "state.safetensors"),
-                  io::sha256(checkpoint.configuration)));
+  std::string card = fmt::format(
+      "format = {}\nstep = {}\nstage = {}\nstage_step = {}\nclips = {}\nminutes = {:.6f}\n"
+      "state_sha256 = \"{}\"\nconfiguration_sha256 = \"{}\"\n",
+      kFormat, checkpoint.step, toml_string(checkpoint.stage), checkpoint.stage_step, checkpoint.clips,
+      checkpoint.minutes, io::sha256_file(folder / "state.safetensors"),
+      io::sha256(checkpoint.configuration));
+  if (checkpoint.best_score > kNoScore) card += fmt::format("best_score = {:.17e}\n", checkpoint.best_score);
+  io::write_file(folder / "checkpoint.toml", card);
   prune(run, folder, keep);
 }
 
@@ -121,6 +123,8 @@ std::optional<Checkpoint> newest_checkpoint(const fs::path& run) {
   }
   return std::nullopt;
 }
+
+fs::path best_folder(const fs::path& run) { return run / "best"; }
 
 bool has_checkpoints(const fs::path& run) { return !folders(run).empty(); }
 

@@ -32,12 +32,13 @@ Flat flatten(const std::string& text) {
 }
 
 bool may_differ(const std::string& key) {
-  static constexpr std::array<std::string_view, 7> kFree{"data.store",
+  static constexpr std::array<std::string_view, 8> kFree{"data.store",
                                                          "training.output",
                                                          "training.name",
                                                          "training.minutes",
                                                          "training.autoencoder_steps",
                                                          "training.diffusion_steps",
+                                                         "remix.rounds",
                                                          "training.validation_clips"};
   return key.ends_with("_every") || std::find(kFree.begin(), kFree.end(), key) != kFree.end();
 }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <numeric>
 
+#include "crops.hpp"
 #include "partita/base/interrupt.hpp"
 #include "partita/base/random.hpp"
 #include "partita/diffusion/iadb.hpp"
@@ -12,23 +13,7 @@ namespace partita::training {
 namespace {
 
 constexpr std::int64_t kValidationBatch = 16;
-
-std::optional<data::LatentStore> open_validation(const std::filesystem::path& store) {
-  if (!std::filesystem::is_directory(store / "validation")) return std::nullopt;
-  data::LatentStore split(store, "validation");
-  if (split.size() == 0) return std::nullopt;
-  return split;
-}
-
-std::vector<Stage> stages_of(const TrainingOptions& options) {
-  std::vector<Stage> stages;
-  const auto add = [&](const char* name, std::int64_t steps, double rate) {
-    if (steps > 0) stages.push_back({name, steps, rate, options.final_learning_rate, options.warmup_steps});
-  };
-  add("autoencoder", options.autoencoder_steps, options.learning_rate);
-  add("diffusion", options.diffusion_steps, options.diffusion_learning_rate);
-  return stages;
-}
+constexpr std::int64_t kValidationSteps = 20;  // of the sampler
 
 decomposition::DecompositionModel seeded_model(const decomposition::ModelOptions& options,
                                                std::uint64_t seed) {
@@ -38,7 +23,7 @@ decomposition::DecompositionModel seeded_model(const decomposition::ModelOptions
 
 }  // namespace
 
-DecompositionObjective::DecompositionObjective(const TrainingOptions& options,
+DecompositionObjective::DecompositionObjective(const TrainingOptions& options, std::vector<Stage> stages,
                                                const decomposition::ModelOptions& model_options,
                                                torch::Device device)
     : options_(options),
@@ -47,7 +32,7 @@ DecompositionObjective::DecompositionObjective(const TrainingOptions& options,
       validation_(open_validation(options.store)),
       batches_(train_.size(), train_.info().clip_frames, options.batch_size, options.crop_frames,
                options.seed),
-      stages_(stages_of(options)),
+      stages_(std::move(stages)),
       model_(seeded_model(model_options, options.seed)) {
   check(options);
   model_->to(device_);
@@ -71,26 +56,16 @@ void DecompositionObjective::check(const TrainingOptions& options) const {
     fail<TrainingError>("training.crop_frames is {}: the U-Net needs a multiple of {}", options.crop_frames,
                         model_->unet->frame_multiple());
   }
-  if (model.autoencoder && options.diffusion_steps > 0) {
+  if (model.autoencoder && stages_.back().name == kDiffusionStage) {
     fail<TrainingError>(
         "model.autoencoder is on, but training.diffusion_steps is {}: set it to 0 or leave "
         "model.autoencoder out",
-        options.diffusion_steps);
+        stages_.back().steps);
   }
 }
 
 void DecompositionObjective::begin_stage(const std::string& name) {
-  model_->set_autoencoder(name == "autoencoder");
-}
-
-torch::Tensor DecompositionObjective::batch(std::int64_t step) {
-  const Batches::Batch drawn = batches_.at(step);
-  const torch::Tensor clips = train_.mixtures(drawn.clips);
-  torch::Tensor x = torch::empty({clips.size(0), clips.size(1), options_.crop_frames});
-  for (std::int64_t i = 0; i < x.size(0); ++i) {
-    x[i].copy_(clips[i].narrow(1, drawn.offsets[static_cast<std::size_t>(i)], options_.crop_frames));
-  }
-  return x;
+  model_->set_autoencoder(name == kAutoencoderStage);
 }
 
 torch::Tensor DecompositionObjective::loss_of(const torch::Tensor& x, const torch::Tensor& alpha,
@@ -105,7 +80,7 @@ torch::Tensor DecompositionObjective::loss_of(const torch::Tensor& x, const torc
 }
 
 torch::Tensor DecompositionObjective::loss(std::int64_t step) {
-  const torch::Tensor x = batch(step).to(device_);
+  const torch::Tensor x = crops(train_, batches_.at(step), options_.crop_frames).to(device_);
   if (model_->options().autoencoder)
     return loss_of(x, torch::zeros({x.size(0)}, x.options()), torch::zeros_like(x));
   const torch::Generator generator = make_generator(options_.seed, "blend", static_cast<std::uint64_t>(step));
@@ -115,15 +90,7 @@ torch::Tensor DecompositionObjective::loss(std::int64_t step) {
 }
 
 std::string DecompositionObjective::explain(std::int64_t first, std::int64_t last) {
-  for (std::int64_t step = first; step < last; ++step) {
-    for (const std::int64_t clip : batches_.at(step).clips) {
-      if (!torch::isfinite(train_.mixtures({clip})).all().item<bool>()) {
-        return fmt::format("clip {} of {}/train has values that are not finite; prepare the store anew", clip,
-                           options_.store.string());
-      }
-    }
-  }
-  return {};
+  return unusable_clip(train_, batches_, first, last);
 }
 
 double DecompositionObjective::validation_loss() {
@@ -158,12 +125,16 @@ Figures DecompositionObjective::validate() {
   model_->eval();
   Figures figures{{"loss", validation_loss()}};
   if (separation_) {
-    const std::optional<SeparationFigures> separation = separation_->measure(model_, options_.seed, device_);
+    const std::optional<SeparationFigures> separation = separation_->measure(
+        [&](const torch::Tensor& x, std::int64_t first) {
+          return decompose(model_, x.to(device_), {kValidationSteps, false},
+                           make_generator(options_.seed, "separation", static_cast<std::uint64_t>(first)));
+        },
+        model_->unet->frame_multiple());
     if (separation) {
-      figures.emplace_back("si_sdr", separation->mean);
       const std::vector<std::string>& sources = validation_->info().sources;
+      add_figures(figures, *separation, sources);
       for (std::size_t s = 0; s < sources.size(); ++s) {
-        figures.emplace_back("si_sdr_" + sources[s], separation->per_source[s]);
         names_[static_cast<std::size_t>(separation->assignment[s])] = sources[s];
       }
     }

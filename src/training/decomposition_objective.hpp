@@ -12,6 +12,7 @@
 #include "partita/training/batches.hpp"
 #include "partita/training/loop.hpp"
 #include "separation_figures.hpp"
+#include "stages.hpp"
 
 namespace partita::training {
 
@@ -20,8 +21,8 @@ namespace partita::training {
 class DecompositionObjective final : public Objective {
  public:
   /// Throws TrainingError where model, crops and store do not fit together.
-  DecompositionObjective(const TrainingOptions& options, const decomposition::ModelOptions& model_options,
-                         torch::Device device);
+  DecompositionObjective(const TrainingOptions& options, std::vector<Stage> stages,
+                         const decomposition::ModelOptions& model_options, torch::Device device);
 
   torch::nn::Module& module() override { return *model_; }
   [[nodiscard]] const std::vector<Stage>& stages() const override { return stages_; }
@@ -40,7 +41,6 @@ class DecompositionObjective final : public Objective {
 
  private:
   void check(const TrainingOptions& options) const;
-  torch::Tensor batch(std::int64_t step);
   torch::Tensor loss_of(const torch::Tensor& x, const torch::Tensor& alpha, const torch::Tensor& base);
   [[nodiscard]] double validation_loss();
 

@@ -1,9 +1,14 @@
+#include <toml++/toml.h>
+
 #include <algorithm>
+#include <sstream>
 
 #include "decomposition_objective.hpp"
+#include "partita/decomposition/separator.hpp"
 #include "partita/io/model_folder.hpp"
 #include "partita/io/sha256.hpp"
 #include "partita/training/checkpoint.hpp"
+#include "remix_objective.hpp"
 #include "toml_text.hpp"
 
 namespace partita::training {
@@ -11,11 +16,11 @@ namespace {
 
 constexpr std::int64_t kWindowFrames = 512;
 
-Checkpoint newest_of(const std::filesystem::path& run) {
+Checkpoint picked(const std::filesystem::path& run, Pick pick) {
+  if (pick == Pick::Best && has_checkpoints(best_folder(run))) return *newest_checkpoint(best_folder(run));
   std::optional<Checkpoint> checkpoint = newest_checkpoint(run);
   if (!checkpoint) {
-    fail<TrainingError>("{}: no checkpoints; give the output folder of `partita train decomposition`",
-                        run.string());
+    fail<TrainingError>("{}: no checkpoints; give the output folder of `partita train`", run.string());
   }
   return *std::move(checkpoint);
 }
@@ -44,45 +49,87 @@ std::string head_of_card(DecompositionObjective& objective, const TrainingOption
       std::max<std::int64_t>(1, kWindowFrames / multiple) * multiple);
 }
 
-std::string data_table(const DecompositionObjective& objective, const TrainingOptions& options) {
-  const data::StoreInfo& info = objective.store().info();
+std::string data_table(const char* table, const data::LatentStore& store, const TrainingOptions& options) {
+  const data::StoreInfo& info = store.info();
   return fmt::format(
-      "\n[data]\nstore = {}\nsources = {}\nsample_rate = {}\nclip_frames = {}\ntrain_clips = {}\n"
-      "validation_clips = {}\n",
+      "\n[{}]\nstore = {}\nsources = {}\nsample_rate = {}\nclip_frames = {}\ntrain_clips = {}\n", table,
       toml_string(options.store.filename().string()), toml_array(info.sources), info.sample_rate,
-      info.clip_frames, objective.clips(), objective.validation_clips());
+      info.clip_frames, store.size());
 }
 
-std::string training_table(const Checkpoint& checkpoint, const TrainingOptions& options) {
+std::string training_table(const char* table, const Checkpoint& checkpoint, const TrainingOptions& options) {
   return fmt::format(
-      "\n[training]\nsteps = {}\nstage = {}\nminutes = {:.2f}\nbatch_size = {}\ncrop_frames = {}\n"
+      "\n[{}]\nsteps = {}\nstage = {}\nminutes = {:.2f}\nbatch_size = {}\ncrop_frames = {}\n"
       "seed = {}\nconfiguration_sha256 = \"{}\"\n",
-      checkpoint.step, toml_string(checkpoint.stage), checkpoint.minutes, options.batch_size,
+      table, checkpoint.step, toml_string(checkpoint.stage), checkpoint.minutes, options.batch_size,
       options.crop_frames, options.seed, io::sha256(checkpoint.configuration));
 }
 
-std::string metrics_table(const Figures& figures) {
+std::string metrics_table(const char* table, const Figures& figures) {
   if (figures.empty()) return {};
-  std::string table = "\n[metrics]\n";
-  for (const auto& [name, value] : figures) table += fmt::format("{} = {:.5f}\n", toml_string(name), value);
-  return table;
+  std::string text = fmt::format("\n[{}]\n", table);
+  for (const auto& [name, value] : figures) text += fmt::format("{} = {:.5f}\n", toml_string(name), value);
+  return text;
 }
 
-}  // namespace
+/// A decomposition's card without what a mask network brings anew, in TOML's own order of keys.
+std::string card_of(const io::ModelFolder& decomposition, const std::string& name) {
+  toml::table card = toml::parse(decomposition.card().text());
+  card.insert_or_assign("name", name);
+  card.erase("masks");
+  card.erase("files");
+  std::ostringstream text;
+  text << card << "\n\n";
+  return text.str();
+}
 
-void export_decomposition(const std::filesystem::path& run, const std::filesystem::path& model_folder) {
-  const Checkpoint checkpoint = newest_of(run);
-  const io::Config config = io::Config::parse(checkpoint.configuration, (run / "configuration").string());
+void export_decomposition(const Checkpoint& checkpoint, const io::Config& config,
+                          const std::filesystem::path& model_folder) {
   const TrainingOptions options = training_options(config);
-  DecompositionObjective objective(options, decomposition::model_options(config), torch::kCPU);
+  DecompositionObjective objective(options, decomposition_stages(config, options),
+                                   decomposition::model_options(config), torch::kCPU);
   objective.begin_stage(checkpoint.stage);
   const io::TensorMap half = halved(weights_of(checkpoint));
   io::load_state(objective.module(), half, "checkpoint");
   const Figures figures = objective.validate();
   const std::string card = head_of_card(objective, options) + to_toml(objective.model()->options()) +
-                           data_table(objective, options) + training_table(checkpoint, options) +
-                           metrics_table(figures);
+                           data_table("data", objective.store(), options) +
+                           training_table("training", checkpoint, options) +
+                           metrics_table("metrics", figures);
   io::write_model_folder(model_folder, card, half);
+}
+
+void export_masks(const Checkpoint& checkpoint, const io::Config& config,
+                  const std::filesystem::path& model_folder) {
+  const TrainingOptions options = training_options(config);
+  const RemixOptions remix = remix_options(config);
+  const io::ModelFolder decomposition(io::find_model(remix.decomposition));
+  RemixObjective objective(
+      options, remix, decomposition::mask_options(config, decomposition::model_options(decomposition.card())),
+      decomposition, torch::kCPU);
+  objective.begin_stage(checkpoint.stage);
+  const io::TensorMap half = halved(weights_of(checkpoint));
+  io::load_state(objective.module(), half, "checkpoint");
+  const Figures figures = objective.validate();
+  const std::string card = card_of(decomposition, options.name) + decomposition::to_toml(objective.masks()) +
+                           data_table("masks.data", objective.store(), options) +
+                           training_table("masks.training", checkpoint, options) +
+                           metrics_table("masks.metrics", figures);
+  io::write_model_folder(model_folder, card,
+                         {{"model.safetensors", decomposition.weights().tensors()},
+                          {decomposition::kMasksFile, io::select(half, "student")}});
+}
+
+}  // namespace
+
+void export_run(const std::filesystem::path& run, const std::filesystem::path& model_folder, Pick pick) {
+  const Checkpoint checkpoint = picked(run, pick);
+  const io::Config config = io::Config::parse(checkpoint.configuration, (run / "configuration").string());
+  if (config.has("remix")) {
+    export_masks(checkpoint, config, model_folder);
+  } else {
+    export_decomposition(checkpoint, config, model_folder);
+  }
 }
 
 }  // namespace partita::training

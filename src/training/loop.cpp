@@ -74,6 +74,7 @@ bool Loop::enter_stage() {
     if (stage_ + 1 == stages.size()) return false;
     ++stage_;
     stage_step_ = 0;
+    best_score_ = kNoScore;
   }
   objective_.begin_stage(stages[stage_].name);
   return true;
@@ -145,23 +146,42 @@ void Loop::validate() {
     row += fmt::format(",{:.9g}", value);
   }
   append_row(options_.output / "validation.csv", header, row);
+  keep_best(figures);
+}
+
+/// SI-SDR where stems are known, the loss elsewhere.
+void Loop::keep_best(const Figures& figures) {
+  const auto measured = std::find_if(figures.begin(), figures.end(),
+                                     [](const auto& figure) { return figure.first == "si_sdr"; });
+  const double score = measured != figures.end() ? measured->second : -figures.front().second;
+  if (!(score > best_score_)) return;
+  best_score_ = score;
+  // The weights are exchanged for the averaged ones here; a checkpoint holds both in their own places.
+  if (ema_ != nullptr) ema_->swap();
+  write_checkpoint(best_folder(options_.output), checkpoint(), 1);
+  if (ema_ != nullptr) ema_->swap();
 }
 
 void Loop::save() {
   if (saved_step_ == step_) return;
   write_log();
+  write_checkpoint(options_.output, checkpoint());
+  saved_step_ = step_;
+}
+
+Checkpoint Loop::checkpoint() const {
   Checkpoint checkpoint;
   checkpoint.step = step_;
   checkpoint.stage = objective_.stages()[stage_].name;
   checkpoint.stage_step = stage_step_;
   checkpoint.clips = objective_.clips();
   checkpoint.minutes = minutes_now();
+  checkpoint.best_score = best_score_;
   checkpoint.configuration = configuration_;
   checkpoint.state = io::with_prefix(io::state_of(objective_.module()), "model");
   checkpoint.state.merge(io::with_prefix(optimizer_.state(), "optimizer"));
   if (ema_ != nullptr) checkpoint.state.merge(io::with_prefix(ema_->state(), "ema"));
-  write_checkpoint(options_.output, checkpoint);
-  saved_step_ = step_;
+  return checkpoint;
 }
 
 void Loop::finish() {
@@ -203,6 +223,7 @@ void Loop::restore(const Checkpoint& checkpoint) {
   stage_step_ = checkpoint.stage_step;
   step_ = saved_step_ = validated_step_ = checkpoint.step;
   minutes_before_ = checkpoint.minutes;
+  best_score_ = checkpoint.best_score;
   objective_.begin_stage(stage->name);
   drop_rows_after(options_.output / "log.csv", step_);
   drop_rows_after(options_.output / "validation.csv", step_);

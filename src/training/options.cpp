@@ -1,21 +1,15 @@
-#include "partita/training/trainer.hpp"
+#include "stages.hpp"
 
 namespace partita::training {
 namespace {
 
 void read_steps(const io::Config& table, TrainingOptions& options) {
-  options.autoencoder_steps = table.get<std::int64_t>("autoencoder_steps", options.autoencoder_steps);
-  options.diffusion_steps = table.get<std::int64_t>("diffusion_steps", options.diffusion_steps);
   options.warmup_steps = table.get<std::int64_t>("warmup_steps", options.warmup_steps);
   options.log_every = table.get<std::int64_t>("log_every", options.log_every);
   options.validate_every = table.get<std::int64_t>("validate_every", options.validate_every);
   options.checkpoint_every = table.get<std::int64_t>("checkpoint_every", options.checkpoint_every);
   options.validation_clips = table.get<std::int64_t>("validation_clips", options.validation_clips);
   options.minutes = table.get<double>("minutes", options.minutes);
-  table.require(options.autoencoder_steps >= 0, "autoencoder_steps", "0 (no such stage) or more");
-  table.require(options.diffusion_steps >= 0, "diffusion_steps", "0 (no such stage) or more");
-  table.require(options.autoencoder_steps + options.diffusion_steps > 0, "diffusion_steps",
-                "at least one step in one of the stages");
   table.require(options.warmup_steps >= 0, "warmup_steps", "0 or more");
   table.require(options.log_every > 0, "log_every", "1 or more");
   table.require(options.validate_every > 0, "validate_every", "1 or more");
@@ -26,7 +20,6 @@ void read_steps(const io::Config& table, TrainingOptions& options) {
 
 void read_optimizer(const io::Config& table, TrainingOptions& options) {
   options.learning_rate = table.get<double>("learning_rate", options.learning_rate);
-  options.diffusion_learning_rate = table.get<double>("diffusion_learning_rate", options.learning_rate);
   options.final_learning_rate = table.get<double>("final_learning_rate", options.final_learning_rate);
   options.beta1 = table.get<double>("beta1", options.beta1);
   options.beta2 = table.get<double>("beta2", options.beta2);
@@ -34,7 +27,6 @@ void read_optimizer(const io::Config& table, TrainingOptions& options) {
   options.gradient_clip = table.get<double>("gradient_clip", options.gradient_clip);
   options.ema_decay = table.get<double>("ema_decay", options.ema_decay);
   table.require(options.learning_rate > 0.0, "learning_rate", "more than 0");
-  table.require(options.diffusion_learning_rate > 0.0, "diffusion_learning_rate", "more than 0");
   table.require(options.final_learning_rate >= 0.0, "final_learning_rate", "0 or more");
   table.require(options.beta1 >= 0.0 && options.beta1 < 1.0, "beta1", "in [0, 1)");
   table.require(options.beta2 >= 0.0 && options.beta2 < 1.0, "beta2", "in [0, 1)");
@@ -62,6 +54,48 @@ TrainingOptions training_options(const io::Config& config) {
   read_steps(table, options);
   read_optimizer(table, options);
   return options;
+}
+
+std::vector<Stage> decomposition_stages(const io::Config& config, const TrainingOptions& options) {
+  const io::Config table = config.table("training");
+  const auto autoencoder = table.get<std::int64_t>("autoencoder_steps", 0);
+  const auto diffusion = table.get<std::int64_t>("diffusion_steps", 100000);
+  const double diffusion_rate = table.get<double>("diffusion_learning_rate", options.learning_rate);
+  table.require(autoencoder >= 0, "autoencoder_steps", "0 (no such stage) or more");
+  table.require(diffusion >= 0, "diffusion_steps", "0 (no such stage) or more");
+  table.require(autoencoder + diffusion > 0, "diffusion_steps", "at least one step in one of the stages");
+  table.require(diffusion_rate > 0.0, "diffusion_learning_rate", "more than 0");
+  std::vector<Stage> stages;
+  const auto add = [&](const char* name, std::int64_t steps, double rate) {
+    if (steps > 0) stages.push_back({name, steps, rate, options.final_learning_rate, options.warmup_steps});
+  };
+  add(kAutoencoderStage, autoencoder, options.learning_rate);
+  add(kDiffusionStage, diffusion, diffusion_rate);
+  return stages;
+}
+
+RemixOptions remix_options(const io::Config& config) {
+  const io::Config table = config.table("remix");
+  RemixOptions options;
+  options.decomposition = table.get<std::string>("decomposition");
+  options.rounds = table.get<std::int64_t>("rounds", options.rounds);
+  options.round_steps = table.get<std::int64_t>("round_steps", options.round_steps);
+  options.gain = table.get<double>("gain", options.gain);
+  options.teacher_steps = table.get<std::int64_t>("teacher_steps", options.teacher_steps);
+  table.require(options.rounds > 0, "rounds", "1 or more");
+  table.require(options.round_steps > 0, "round_steps", "1 or more");
+  table.require(options.gain >= 1.0 && options.gain <= 10.0, "gain", "a factor of 1 (none) to 10");
+  table.require(options.teacher_steps > 0, "teacher_steps", "1 or more");
+  return options;
+}
+
+std::vector<Stage> remix_stages(const RemixOptions& remix, const TrainingOptions& options) {
+  std::vector<Stage> stages;
+  for (std::int64_t round = 1; round <= remix.rounds; ++round) {
+    stages.push_back({fmt::format("round-{}", round), remix.round_steps, options.learning_rate,
+                      options.final_learning_rate, options.warmup_steps});
+  }
+  return stages;
 }
 
 }  // namespace partita::training

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "partita/base/interrupt.hpp"
-#include "partita/base/random.hpp"
 #include "partita/decomposition/refine.hpp"
 #include "partita/evaluation/si_metrics.hpp"
 #include "partita/training/error.hpp"
@@ -14,7 +13,6 @@ namespace {
 
 constexpr std::int64_t kBatch = 8;
 constexpr std::int64_t kWindowFrames = 512;
-constexpr std::int64_t kSamplerSteps = 20;
 constexpr std::int64_t kSpectrumWindow = 2048;
 
 /// Components `[component, channel, frame]` as Wiener masks on a mixture `[sample]` of the codec's rate:
@@ -77,30 +75,34 @@ SeparationCheck::SeparationCheck(const data::LatentStore& split, std::int64_t cl
   }
 }
 
-std::optional<SeparationFigures> SeparationCheck::measure(decomposition::DecompositionModel& model,
-                                                          std::uint64_t seed, torch::Device device) {
+std::optional<SeparationFigures> SeparationCheck::measure(const Decompose& decompose,
+                                                          std::int64_t frame_multiple) {
   const torch::NoGradGuard no_grad;
-  const std::int64_t multiple = model->unet->frame_multiple();
-  const std::int64_t frames = std::min(kWindowFrames, latents_.size(2)) / multiple * multiple;
-  if (frames == 0 || model->component_count() < sources_.size(1) || mixture_.size(0) == 0)
-    return std::nullopt;
+  const std::int64_t frames = std::min(kWindowFrames, latents_.size(2)) / frame_multiple * frame_multiple;
+  if (frames == 0 || mixture_.size(0) == 0) return std::nullopt;
   const std::int64_t samples = std::min(frames * codec_->hop(), mixture_.size(1));
-  Score score(model->component_count(), sources_.size(1));
-  decomposition::DecomposeOptions options;
-  options.steps = kSamplerSteps;
+  std::optional<Score> score;
   for (std::int64_t first = 0; first < mixture_.size(0); first += kBatch) {
     throw_if_interrupted();
     const std::int64_t count = std::min(kBatch, mixture_.size(0) - first);
-    const torch::Tensor x = latents_.narrow(0, first, count).narrow(2, 0, frames).contiguous().to(device);
-    const torch::Tensor components =
-        decompose(model, x, options, make_generator(seed, "separation", static_cast<std::uint64_t>(first)))
-            .to(torch::kCPU);
+    const torch::Tensor x = latents_.narrow(0, first, count).narrow(2, 0, frames).contiguous();
+    const torch::Tensor components = decompose(x, first).to(torch::kCPU);
+    if (components.size(1) < sources_.size(1)) return std::nullopt;
+    if (!score) score.emplace(components.size(1), sources_.size(1));
     for (std::int64_t i = 0; i < count; ++i) {
       const torch::Tensor mixture = mixture_[first + i].narrow(0, 0, samples);
-      score.add(masked(*codec_, components[i], mixture), sources_[first + i].narrow(1, 0, samples));
+      score->add(masked(*codec_, components[i], mixture), sources_[first + i].narrow(1, 0, samples));
     }
   }
-  return score.figures();
+  return score->figures();
+}
+
+void add_figures(Figures& figures, const SeparationFigures& separation,
+                 const std::vector<std::string>& sources) {
+  figures.emplace_back("si_sdr", separation.mean);
+  for (std::size_t s = 0; s < sources.size(); ++s) {
+    figures.emplace_back("si_sdr_" + sources[s], separation.per_source[s]);
+  }
 }
 
 }  // namespace partita::training

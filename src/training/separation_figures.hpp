@@ -3,13 +3,14 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "partita/codec/codec.hpp"
 #include "partita/data/store.hpp"
-#include "partita/decomposition/model.hpp"
+#include "partita/training/loop.hpp"
 
 namespace partita::training {
 
@@ -19,6 +20,10 @@ struct SeparationFigures {
   double mean = 0.0;                     ///< of the sources' means
 };
 
+/// "si_sdr" and "si_sdr_<source>".
+void add_figures(Figures& figures, const SeparationFigures& separation,
+                 const std::vector<std::string>& sources);
+
 /// Separation of a split's kept audio by a model in training: components as Wiener masks on the
 /// mixture's STFT at the codec's rate, SI-SDR under the best fixed assignment.
 class SeparationCheck {
@@ -26,10 +31,14 @@ class SeparationCheck {
   /// Takes at most `clips` of the clips that kept their audio.
   SeparationCheck(const data::LatentStore& split, std::int64_t clips);
 
-  /// None where the model has fewer components than there are sources, or the clips are shorter than
-  /// the U-Net needs. The model must be in evaluation mode.
-  [[nodiscard]] std::optional<SeparationFigures> measure(decomposition::DecompositionModel& model,
-                                                         std::uint64_t seed, torch::Device device);
+  /// Latents `[batch, channel, frame]`, of which the first is clip number `first`, to components
+  /// `[batch, component, channel, frame]`.
+  using Decompose = std::function<torch::Tensor(const torch::Tensor& x, std::int64_t first)>;
+
+  /// On windows whose frames are a multiple of `frame_multiple`. None where there are fewer components than
+  /// sources, or the clips are shorter than that.
+  [[nodiscard]] std::optional<SeparationFigures> measure(const Decompose& decompose,
+                                                         std::int64_t frame_multiple);
 
  private:
   torch::Tensor mixture_;  ///< `[clip, sample]`

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "partita/audio/stft.hpp"
+#include "partita/base/random.hpp"
 #include "support/signals.hpp"
 
 namespace partita::codec {
@@ -135,6 +136,25 @@ TEST(MakeCodec, KnowsItsNames) {
     EXPECT_NE(std::string(error.what()).find("'mp3'"), std::string::npos) << error.what();
     EXPECT_NE(std::string(error.what()).find("mel"), std::string::npos) << error.what();
   }
+}
+
+TEST(MelCodec, PartsSharedOutSuperposeToTheMixture) {
+  MelCodec codec;
+  const torch::Tensor mixture = torch::rand({2, 128, 9}, make_generator(1, "mixture"));
+  torch::Tensor components = torch::rand({2, 3, 128, 9}, make_generator(2, "components"));
+  components[0].zero_();  // where none has any power, all share alike
+  const torch::Tensor parts = codec.share_out(mixture, components);
+  EXPECT_TRUE(torch::allclose(codec.superpose(parts), mixture, 1e-5, 1e-6));
+  EXPECT_TRUE(torch::allclose(parts[0][0], parts[0][2]));
+}
+
+TEST(MelCodec, SuperposedLatentsAreThoseOfSoundsTogether) {
+  MelCodec codec;
+  const torch::Tensor noise = 0.1 * torch::randn({2, 1, 24000}, make_generator(3, "noise"));
+  const torch::Tensor together = codec.encode(noise.sum(0, true));
+  const torch::Tensor superposed = codec.superpose(codec.encode(noise).transpose(0, 1));
+  // Powers of independent sounds add on average; single latents scatter by their phases.
+  EXPECT_NEAR((superposed / together).mean().item<double>(), 1.0, 0.05);
 }
 
 }  // namespace

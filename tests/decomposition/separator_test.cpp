@@ -48,6 +48,33 @@ TEST(Separator, DecomposesAnyNumberOfFrames) {
   }
 }
 
+TEST(Separator, LearnedRefinementMasksTheMixtureItself) {
+  const support::TemporaryFolder folder;
+  const io::ModelFolder model = tiny_model_with_masks(folder);
+  Separator best(model, quick());
+  EXPECT_EQ(best.options().refinement, Refinement::Learned);
+  nn::MaskNetwork network(mask_options(model.card(), tiny_options()));
+  io::load_state(*network, model.weights(kMasksFile).tensors(), "masks");
+  const torch::Tensor latents = latents_of(32);
+  const torch::Tensor expected = network->forward(latents.unsqueeze(0))[0] * latents;
+  EXPECT_TRUE(torch::allclose(best.decompose_latents(latents), expected, 1e-5, 1e-6));
+
+  SeparatorOptions components = quick();
+  components.refinement = Refinement::Wiener;
+  Separator wiener(model, components);
+  Separator without(tiny_model(folder), quick());
+  EXPECT_EQ(without.options().refinement, Refinement::Wiener);
+  EXPECT_TRUE(torch::equal(wiener.decompose_latents(latents), without.decompose_latents(latents)));
+}
+
+TEST(Separator, LearnedRefinementNeedsAMaskNetwork) {
+  const support::TemporaryFolder folder;
+  SeparatorOptions options = quick();
+  options.refinement = Refinement::Learned;
+  EXPECT_THAT([&] { Separator(tiny_model(folder), options); },
+              ThrowsMessage<UsageError>(HasSubstr("no mask network")));
+}
+
 TEST(Separator, SeedDecidesTheNoise) {
   const support::TemporaryFolder folder;
   const io::ModelFolder model = tiny_model(folder);

@@ -46,6 +46,20 @@ inline io::ModelFolder tiny_model(const support::TemporaryFolder& folder,
   return tiny_model(folder, options, tiny_card(options));
 }
 
+/// The same model with a mask network.
+inline io::ModelFolder tiny_model_with_masks(const support::TemporaryFolder& folder) {
+  const ModelOptions options = tiny_options();
+  nn::MaskNetworkOptions masks;
+  masks.channels = 8;
+  masks.dilations = {1, 2};
+  torch::manual_seed(7);
+  const DecompositionModel model(options);
+  const nn::MaskNetwork network(masks);
+  io::write_model_folder(folder / "masked", tiny_card(options) + to_toml(masks),
+                         {{"model.safetensors", io::state_of(*model)}, {kMasksFile, io::state_of(*network)}});
+  return io::ModelFolder(folder / "masked");
+}
+
 /// The largest absolute difference.
 inline double distance(const torch::Tensor& a, const torch::Tensor& b) {
   return (a.to(torch::kFloat64) - b.to(torch::kFloat64)).abs().max().item<double>();

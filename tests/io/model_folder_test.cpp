@@ -23,7 +23,7 @@ using testing::ThrowsMessage;
 constexpr const char* kCard = "kind = \"decomposition\"\nname = \"drums-bass\"\n";
 
 void write_model(const std::filesystem::path& folder, const std::string& card = kCard) {
-  write_model_folder(folder, card, {{"x", torch::arange(8, torch::kFloat32)}}, {{"format", "pt"}});
+  write_model_folder(folder, card, {{"x", torch::arange(8, torch::kFloat32)}});
 }
 
 /// Sets an environment variable for the length of a test.

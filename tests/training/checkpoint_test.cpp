@@ -94,7 +94,7 @@ TEST(Checkpoint, ChangedConfigurationFileIsRefused) {
 TEST(Checkpoint, OtherFormatIsRefused) {
   expect_fallback([](const fs::path& folder) {
     std::string card = io::read_file(folder / "checkpoint.toml");
-    card.replace(card.find("format = 1"), 10, "format = 9");
+    card.replace(card.find("format = 2"), 10, "format = 9");
     io::write_file(folder / "checkpoint.toml", card);
   });
 }

@@ -189,7 +189,7 @@ TEST(Training, ExportLoadsStrictly) {
   const Folder folder;
   const fs::path store = fixtures::write_store(folder);
   train(configuration(store, folder / "run", std::string(kSixSteps) + "name = \"tiny\"\n"));
-  export_decomposition(folder / "run", folder / "model");
+  export_run(folder / "run", folder / "model", Pick::Newest);
   const io::ModelFolder exported(folder / "model");
   EXPECT_EQ(exported.kind(), "decomposition");
   EXPECT_EQ(exported.name(), "tiny");
@@ -205,6 +205,37 @@ TEST(Training, ExportLoadsStrictly) {
   for (const auto& item : model->named_parameters()) {
     EXPECT_TRUE(torch::allclose(item.value(), averaged.at(item.key()), 1e-3, 1e-6)) << item.key();
   }
+}
+
+TEST(Training, TheBestValidationOfTheLastStageIsKeptAndExported) {
+  const Folder folder;
+  const fs::path store = fixtures::write_store(folder);
+  // A rate so high that the loss rises after a while.
+  std::string text = configuration(store, folder / "run",
+                                   "autoencoder_steps = 12\ndiffusion_steps = 0\nvalidate_every = 1\n"
+                                   "final_learning_rate = 0.5\n");
+  text.replace(text.find("ema_decay = 0.9"), 15, "ema_decay = 0.0");
+  train(text);
+  std::istringstream rows(io::read_file(folder / "run" / "validation.csv"));
+  std::int64_t best_step = 0;
+  double best = std::numeric_limits<double>::infinity();
+  std::string line;
+  std::getline(rows, line);
+  while (std::getline(rows, line)) {
+    const double loss = std::stod(line.substr(line.rfind(',') + 1));
+    if (loss < best) {
+      best = loss;
+      best_step = std::stoll(line);
+    }
+  }
+  ASSERT_LT(best_step, 12);
+  const Checkpoint kept = *newest_checkpoint(best_folder(folder / "run"));
+  EXPECT_EQ(kept.step, best_step);
+  EXPECT_NEAR(kept.best_score, -best, 1e-6);
+  export_run(folder / "run", folder / "best");
+  const io::ModelFolder exported(folder / "best");
+  EXPECT_EQ(exported.card().table("training").get<std::int64_t>("steps"), best_step);
+  EXPECT_NEAR(exported.card().table("metrics").get<double>("loss"), best, 1e-2 * best);  // half precision
 }
 
 TEST(Training, AutoencoderAloneIsExportedAsSuch) {

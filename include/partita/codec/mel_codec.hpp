@@ -26,6 +26,8 @@ class MelCodec final : public Codec {
   torch::Tensor encode(const torch::Tensor& samples) override;
   torch::Tensor decode(const torch::Tensor& latents) override;
   torch::Tensor power_spectrum(const torch::Tensor& latents, std::int64_t window) override;
+  torch::Tensor superpose(const torch::Tensor& latents) override;
+  torch::Tensor share_out(const torch::Tensor& mixture, const torch::Tensor& components) override;
   std::string name() const override { return "mel"; }
   int sample_rate() const override { return options_.sample_rate; }
   int channels() const override { return 1; }

@@ -9,6 +9,7 @@
 #include "partita/decomposition/composition.hpp"
 #include "partita/diffusion/iadb.hpp"
 #include "partita/io/config.hpp"
+#include "partita/nn/mask_network.hpp"
 #include "partita/nn/semantic_encoder.hpp"
 #include "partita/nn/unet.hpp"
 
@@ -34,6 +35,12 @@ struct ModelOptions {
 [[nodiscard]] ModelOptions model_options(const io::Config& config);
 /// The same as TOML text, tables [model], [model.encoder], [model.unet].
 [[nodiscard]] std::string to_toml(const ModelOptions& options);
+
+/// Reads [masks] of a configuration's root: the mask network of a model's learned refinement. Data channels
+/// and component count are the model's. Throws IoError as `model_options` does.
+[[nodiscard]] nn::MaskNetworkOptions mask_options(const io::Config& config, const ModelOptions& model);
+/// The same as TOML text, table [masks].
+[[nodiscard]] std::string to_toml(const nn::MaskNetworkOptions& options);
 
 /// E and g with the composition operator. Parameters are named "encoder.*" (the reference's
 /// MultiEncoder or CommonBlockEncoder) and "unet.*" (its DecompUNet). Throws DecompositionError or

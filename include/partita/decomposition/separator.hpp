@@ -13,12 +13,18 @@
 
 namespace partita::decomposition {
 
-enum class Refinement { None, Wiener };
+/// None: the components as the codec decodes them. Wiener: masks on the song's STFT, in proportion of the
+/// components' power. Learned: the same, from what the model's mask network makes of the mixture instead of
+/// from the components. Best: Learned where the model has a mask network, Wiener elsewhere.
+enum class Refinement { None, Wiener, Learned, Best };
+
+/// The weights of a model's mask network, beside those of the model.
+inline constexpr const char* kMasksFile = "masks.safetensors";
 
 struct SeparatorOptions {
   std::int64_t steps = 20;
   std::uint64_t seed = 0;
-  Refinement refinement = Refinement::Wiener;
+  Refinement refinement = Refinement::Best;
   bool consistency = false;
   double overlap = 0.25;  ///< of the model's window
   double mask_power = 2.0;
@@ -29,25 +35,27 @@ struct SeparatorOptions {
 class Separator {
  public:
   /// Loads a model folder of kind "decomposition": its card holds `name`, `kind`, `codec`, `components`
-  /// (names, in the model's order), `window_frames` (512 unless given) and the tables of
-  /// `model_options`; `licence`, [data], [training] and [metrics] may follow. Throws
-  /// DecompositionError where card, codec and weights do not fit together, io::IoError for broken
-  /// files, UsageError for options out of range.
+  /// (names, in the model's order), `window_frames` (512 unless given), the tables of `model_options`
+  /// and, with weights in "masks.safetensors", that of `mask_options`; `licence`, [data], [training]
+  /// and [metrics] may follow. Throws DecompositionError where card, codec and weights do not fit
+  /// together, io::IoError for broken files, UsageError for options out of range and for learned
+  /// refinement by a model without a mask network.
   Separator(const io::ModelFolder& folder, const SeparatorOptions& options,
             torch::Device device = torch::kCPU);
 
   /// In the model's own fixed order.
   [[nodiscard]] const std::vector<std::string>& component_names() const { return names_; }
+  /// With the refinement that `Best` stands for.
   [[nodiscard]] const SeparatorOptions& options() const { return options_; }
   [[nodiscard]] codec::Codec& codec() { return *codec_; }
   [[nodiscard]] DecompositionModel& model() { return model_; }
   /// Latent frames in one window.
   [[nodiscard]] std::int64_t window_frames() const { return window_frames_; }
 
-  /// Components in latent space of latents `[channel, frame]` of any length from one frame:
-  /// windows, evenly spread, with triangular cross-fades; fewer frames than a window make one
-  /// shorter window, its last frame repeated to what the U-Net needs. Window i draws its noise from
-  /// (seed, i) alone. `[component, channel, frame]`. Throws Interrupted between windows.
+  /// Components (masked mixtures where refinement is learned) in latent space of latents `[channel, frame]`
+  /// of any length from one frame: windows, evenly spread, with triangular cross-fades; fewer frames than a
+  /// window make one shorter window, its last frame repeated to what the U-Net needs. Window i draws its
+  /// noise from (seed, i) alone. `[component, channel, frame]`. Throws Interrupted between windows.
   [[nodiscard]] torch::Tensor decompose_latents(const torch::Tensor& latents);
 
   /// Stems of a whole short waveform `[channel, sample]` at `sample_rate`:
@@ -57,10 +65,14 @@ class Separator {
   [[nodiscard]] torch::Tensor separate(const torch::Tensor& samples, int sample_rate);
 
  private:
+  void load_masks(const io::ModelFolder& folder);
+  [[nodiscard]] torch::Tensor components_of(const torch::Tensor& x, std::int64_t first_window);
+
   SeparatorOptions options_;
   torch::Device device_;
   std::shared_ptr<codec::Codec> codec_;
   DecompositionModel model_{nullptr};
+  nn::MaskNetwork masks_{nullptr};  ///< empty unless refinement is learned
   std::vector<std::string> names_;
   std::int64_t window_frames_ = 512;
 };

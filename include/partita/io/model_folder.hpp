@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -30,10 +31,13 @@ class ModelFolder {
   Config card_;
 };
 
-/// Writes a model folder: the weights first, then `model.toml`, which is `card` (TOML text
+/// Writes a model folder: the weight files first, then `model.toml`, which is `card` (TOML text
 /// without a [files] table) with the hashes added; so a folder cut off has no model.toml.
 void write_model_folder(const std::filesystem::path& folder, const std::string& card,
-                        const TensorMap& weights, const StringMap& metadata = {});
+                        const std::map<std::string, TensorMap>& files);
+/// The same with "model.safetensors" alone.
+void write_model_folder(const std::filesystem::path& folder, const std::string& card,
+                        const TensorMap& weights);
 
 /// Where models are looked for, in order: `$PARTITA_HOME/models` (default ~/.cache/partita),
 /// `models/` of the working directory, the source tree's and the installation's share folder.

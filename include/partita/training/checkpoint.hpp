@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -10,16 +11,20 @@
 
 namespace partita::training {
 
+/// Lower than any validation's.
+inline constexpr double kNoScore = std::numeric_limits<double>::lowest();
+
 /// Where a run stands, with all that it needs to go on. Random numbers and the position in the data
 /// need no state of their own: both follow from the seed and the step.
 struct Checkpoint {
   std::int64_t step = 0;
   std::string stage;
   std::int64_t stage_step = 0;
-  std::int64_t clips = 0;     ///< of the training split
-  double minutes = 0.0;       ///< trained so far
-  std::string configuration;  ///< TOML text
-  io::TensorMap state;        ///< "model.*", "ema.*", "optimizer.exp_avg.*", "optimizer.exp_avg_sq.*"
+  std::int64_t clips = 0;        ///< of the training split
+  double minutes = 0.0;          ///< trained so far
+  double best_score = kNoScore;  ///< of the stage's validations so far, higher is better
+  std::string configuration;     ///< TOML text
+  io::TensorMap state;           ///< "model.*", "ema.*", "optimizer.exp_avg.*", "optimizer.exp_avg_sq.*"
 };
 
 /// Writes `run/checkpoints/step-NNNNNNNN/{state.safetensors,configuration.toml,checkpoint.toml}`, the
@@ -29,6 +34,10 @@ void write_checkpoint(const std::filesystem::path& run, const Checkpoint& checkp
 /// Reads one checkpoint folder. Throws TrainingError if it is cut off, of another version, or its
 /// state has another SHA-256 than it says.
 [[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& folder);
+
+/// The folder, below a run's, of the checkpoint with the best validation of the last stage: a run folder of
+/// its own with that one checkpoint.
+[[nodiscard]] std::filesystem::path best_folder(const std::filesystem::path& run);
 
 /// The newest whole checkpoint of a run; broken newer ones are named in a warning. None where there
 /// are no checkpoint folders. Throws TrainingError if all are broken.

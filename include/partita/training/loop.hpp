@@ -63,6 +63,8 @@ class Loop {
   void write_log();
   void validate();
   void save();
+  void keep_best(const Figures& figures);
+  [[nodiscard]] Checkpoint checkpoint() const;
   void finish();
   void restore(const Checkpoint& checkpoint);
   [[nodiscard]] std::int64_t total_steps() const;
@@ -78,6 +80,7 @@ class Loop {
   std::size_t stage_ = 0;
   std::int64_t saved_step_ = -1, validated_step_ = -1, logged_step_ = 0;
   double minutes_before_ = 0.0;
+  double best_score_ = kNoScore;  ///< of the stage's validations
   Clock::time_point started_, logged_at_;
   torch::Tensor loss_sum_, norm_sum_;  ///< since the last row of the log
   double rate_ = 0.0;

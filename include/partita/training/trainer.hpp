@@ -12,17 +12,14 @@
 
 namespace partita::training {
 
-/// What [training] and [data] of a configuration say. Rates are per step.
+/// What [data] says, and [training] but for the stages, which depend on what is trained. Rates are per step.
 struct TrainingOptions {
   std::filesystem::path store;   ///< latent store
   std::filesystem::path output;  ///< run folder: checkpoints/, log.csv, validation.csv, model/
   std::string name;              ///< of the model folder that comes out
   std::int64_t batch_size = 64;
   std::int64_t crop_frames = 512;
-  std::int64_t autoencoder_steps = 0;     ///< stage 1 (α = 0, zero input)
-  std::int64_t diffusion_steps = 100000;  ///< stage 2
   double learning_rate = 1e-4;
-  double diffusion_learning_rate = 1e-4;  ///< of stage 2; learning_rate unless given
   double final_learning_rate =
       0.0;  ///< cosine decay to this over each stage; equal to learning_rate: constant
   double beta1 = 0.9;
@@ -39,7 +36,7 @@ struct TrainingOptions {
   std::uint64_t seed = 0;
 };
 
-/// Reads and range-checks [training] and [data]. Throws io::IoError naming the key.
+/// Reads and range-checks them. Throws io::IoError naming the key.
 [[nodiscard]] TrainingOptions training_options(const io::Config& config);
 
 /// `partita train decomposition`: runs until the configuration's steps are done, the time limit is
@@ -49,9 +46,23 @@ struct TrainingOptions {
 /// Throws TrainingError, io::IoError for the configuration, Interrupted after the checkpoint.
 void train_decomposition(const io::Config& config, bool resume, torch::Device device, Progress& progress);
 
-/// Turns a run's newest checkpoint (its EMA weights where kept) into a model folder: half precision,
-/// component names learned on the labelled validation clips, model card with data and figures. Reads
-/// the run's latent store.
-void export_decomposition(const std::filesystem::path& run, const std::filesystem::path& model_folder);
+/// `partita train masks`: the mask network of a decomposition model's learned refinement, by bootstrapped
+/// remixing (RemixIT, Tzinis et al. 2022), from mixtures alone. Parts that the model finds in different songs
+/// are laid together, and the network learns to take these remixes apart; from the second round on, the
+/// parts are those that the network of the round before finds. What the teacher mixes up is not what the
+/// remix mixes up, so the errors average out. As `train_decomposition` otherwise; the model folder that
+/// comes out is the decomposition's with the mask network added.
+void train_masks(const io::Config& config, bool resume, torch::Device device, Progress& progress);
+
+enum class Pick {
+  Best,   ///< by validation in the last stage: SI-SDR where stems are known, the loss elsewhere
+  Newest  ///< the last checkpoint
+};
+
+/// Turns a checkpoint of a run (its EMA weights where kept) into a model folder: half precision, component
+/// names learned on the labelled validation clips, model card with data and figures. Reads the run's latent
+/// store and, for masks, the decomposition's folder.
+void export_run(const std::filesystem::path& run, const std::filesystem::path& model_folder,
+                Pick pick = Pick::Best);
 
 }  // namespace partita::training

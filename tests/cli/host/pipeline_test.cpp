@@ -109,6 +109,35 @@ class Pipeline : public CommandLine {
     expect_done(run({"models", "verify", "./exported"}));
   }
 
+  void train_masks() const {
+    put_bytes(in("masks.toml"), R"([data]
+store = "store"
+
+[training]
+output = "masks"
+name = "tiny-refined"
+batch_size = 2
+crop_frames = 32
+learning_rate = 1e-3
+validation_clips = 2
+
+[remix]
+decomposition = "./exported"
+rounds = 2
+round_steps = 2
+
+[masks]
+channels = 8
+dilations = [1, 2]
+)");
+    EXPECT_EQ(report({"train", "masks", "masks.toml"}).value("output", ""), "masks");
+    expect_done(run({"models", "verify", "./masks/model"}));
+    const fs::path mix = fs::directory_iterator(in("set") / "test")->path() / "mix.flac";
+    expect_done(separate({"-n", "./masks/model", mix.string()}));
+    EXPECT_LE(sum_error(mix, stems("mix", "tiny-refined")), kLsb16);
+    expect_failure(separate({"-n", "./exported", "--refine", "learned", mix.string()}), 1, {"mask network"});
+  }
+
   void measure() const {
     const Json figures =
         report({"evaluate", "separation", "--store", "store", "--split", "test", "-n", "./exported,hpss",
@@ -127,6 +156,7 @@ class Pipeline : public CommandLine {
 TEST_F(Pipeline, FromMidiToFigures) {
   ASSERT_NO_FATAL_FAILURE(render_and_prepare());
   ASSERT_NO_FATAL_FAILURE(train_and_resume());
+  ASSERT_NO_FATAL_FAILURE(train_masks());
   ASSERT_NO_FATAL_FAILURE(measure());
   const fs::path mix = in("set") / "test";
   for (const auto& track : fs::directory_iterator(mix)) {

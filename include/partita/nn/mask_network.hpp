@@ -1,0 +1,45 @@
+#pragma once
+
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "partita/nn/error.hpp"
+
+namespace torch::nn {
+class Conv1dImpl;
+}
+
+namespace partita::nn {
+
+class DilatedBlockImpl;
+
+struct MaskNetworkOptions {
+  std::int64_t in_dim = 128;
+  std::int64_t n_comp = 2;
+  std::int64_t channels = 160;  ///< width of the residual blocks, a multiple of 8
+  std::int64_t kernel = 3;      ///< odd
+  std::vector<std::int64_t> dilations{1, 2, 4, 8, 16, 1, 2, 4, 8, 16};  ///< one a residual block
+};
+
+/// A stack of dilated residual convolutions (as in Conv-TasNet, Luo & Mesgarani 2019) that says how much of
+/// each latent belongs to each component. Throws NetworkError for options that do not fit together and for
+/// an x of another shape.
+class MaskNetworkImpl : public torch::nn::Module {
+ public:
+  explicit MaskNetworkImpl(MaskNetworkOptions options);
+  /// x `[batch, in_dim, frame]` to masks in (0, 1) `[batch, n_comp, in_dim, frame]`.
+  torch::Tensor forward(const torch::Tensor& x);
+  [[nodiscard]] const MaskNetworkOptions& options() const { return options_; }
+
+ private:
+  MaskNetworkOptions options_;
+  std::shared_ptr<torch::nn::Conv1dImpl> in_, out_;
+  std::vector<std::shared_ptr<DilatedBlockImpl>> blocks_;
+};
+TORCH_MODULE(MaskNetwork);
+
+}  // namespace partita::nn

@@ -1,0 +1,35 @@
+#include "crops.hpp"
+
+#include <fmt/format.h>
+
+namespace partita::training {
+
+torch::Tensor crops(const data::LatentStore& split, const Batches::Batch& batch, std::int64_t frames) {
+  const torch::Tensor clips = split.mixtures(batch.clips);
+  torch::Tensor x = torch::empty({clips.size(0), clips.size(1), frames});
+  for (std::int64_t i = 0; i < x.size(0); ++i) {
+    x[i].copy_(clips[i].narrow(1, batch.offsets[static_cast<std::size_t>(i)], frames));
+  }
+  return x;
+}
+
+std::string unusable_clip(const data::LatentStore& split, Batches& batches, std::int64_t first,
+                          std::int64_t last) {
+  for (std::int64_t step = first; step < last; ++step) {
+    for (const std::int64_t clip : batches.at(step).clips) {
+      if (!torch::isfinite(split.mixtures({clip})).all().item<bool>()) {
+        return fmt::format("training clip {} has values that are not finite; prepare the store anew", clip);
+      }
+    }
+  }
+  return {};
+}
+
+std::optional<data::LatentStore> open_validation(const std::filesystem::path& store) {
+  if (!std::filesystem::is_directory(store / "validation")) return std::nullopt;
+  data::LatentStore split(store, "validation");
+  if (split.size() == 0) return std::nullopt;
+  return split;
+}
+
+}  // namespace partita::training

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <optional>
+
+#include "partita/data/store.hpp"
+#include "partita/training/batches.hpp"
+
+namespace partita::training {
+
+/// The crops of a batch, `[batch, channel, frame]`.
+[[nodiscard]] torch::Tensor crops(const data::LatentStore& split, const Batches::Batch& batch,
+                                  std::int64_t frames);
+
+/// Why one of the clips of the steps [first, last) makes a loss that is not finite; empty if all are.
+[[nodiscard]] std::string unusable_clip(const data::LatentStore& split, Batches& batches, std::int64_t first,
+                                        std::int64_t last);
+
+/// The validation split of a store, where it has one with clips.
+[[nodiscard]] std::optional<data::LatentStore> open_validation(const std::filesystem::path& store);
+
+}  // namespace partita::training

@@ -1,0 +1,176 @@
+#include "remix_objective.hpp"
+
+#include <algorithm>
+
+#include "crops.hpp"
+#include "partita/base/interrupt.hpp"
+#include "partita/base/random.hpp"
+
+namespace partita::training {
+namespace {
+
+constexpr std::int64_t kValidationBatch = 16;
+
+decomposition::DecompositionModel loaded(const io::ModelFolder& folder, torch::Device device) {
+  if (folder.kind() != "decomposition") {
+    fail<TrainingError>("{}: remix.decomposition must be a model of kind 'decomposition', found kind '{}'",
+                        folder.path().string(), folder.kind());
+  }
+  decomposition::DecompositionModel model(decomposition::model_options(folder.card()));
+  io::load_state(*model, folder.weights().tensors(), folder.path().string());
+  model->to(device);
+  model->eval();
+  return model;
+}
+
+std::vector<Batches> batches_of(const data::LatentStore& store, const TrainingOptions& options,
+                                std::int64_t components) {
+  std::vector<Batches> batches;
+  for (std::int64_t k = 0; k < components; ++k) {
+    batches.emplace_back(store.size(), store.info().clip_frames, options.batch_size, options.crop_frames,
+                         derive_seed(options.seed, "remix component", static_cast<std::uint64_t>(k)));
+  }
+  return batches;
+}
+
+RemixNetworks seeded(const nn::MaskNetworkOptions& options, std::uint64_t seed) {
+  torch::manual_seed(derive_seed(seed, "initial weights"));
+  return RemixNetworks(options);
+}
+
+}  // namespace
+
+RemixNetworksImpl::RemixNetworksImpl(const nn::MaskNetworkOptions& options) {
+  student = register_module("student", nn::MaskNetwork(options));
+  teacher = register_module("teacher", nn::MaskNetwork(options));
+  for (torch::Tensor& parameter : teacher->parameters()) parameter.set_requires_grad(false);
+  round_ = register_buffer("round", torch::zeros({}, torch::kInt64));
+}
+
+void RemixNetworksImpl::begin_round(std::int64_t round) {
+  const torch::NoGradGuard no_grad;
+  if (round_.item<std::int64_t>() >= round) return;
+  io::load_state(*teacher, io::state_of(*student), "teacher");
+  round_.fill_(round);
+}
+
+RemixObjective::RemixObjective(const TrainingOptions& options, const RemixOptions& remix,
+                               const nn::MaskNetworkOptions& masks, const io::ModelFolder& decomposition,
+                               torch::Device device)
+    : options_(options),
+      remix_(remix),
+      device_(device),
+      train_(options.store, "train"),
+      validation_(open_validation(options.store)),
+      codec_(codec::make_codec(train_.info().codec, device)),
+      decomposition_(loaded(decomposition, device)),
+      batches_(batches_of(train_, options, decomposition_->component_count())),
+      stages_(remix_stages(remix, options)),
+      networks_(seeded(masks, options.seed)) {
+  if (train_.info().latent_dim != masks.in_dim) {
+    fail<TrainingError>("{}: latents have {} channels, but those of {} have {}", options.store.string(),
+                        train_.info().latent_dim, decomposition.path().string(), masks.in_dim);
+  }
+  if (const std::int64_t multiple = decomposition_->unet->frame_multiple();
+      options.crop_frames % multiple != 0) {
+    fail<TrainingError>("training.crop_frames is {}: the decomposition's U-Net needs a multiple of {}",
+                        options.crop_frames, multiple);
+  }
+  networks_->to(device_);
+  if (validation_ && validation_->has_audio() && options.validation_clips > 0) {
+    separation_.emplace(*validation_, options.validation_clips);
+  }
+}
+
+void RemixObjective::begin_stage(const std::string& name) {
+  const auto stage =
+      std::find_if(stages_.begin(), stages_.end(), [&](const Stage& one) { return one.name == name; });
+  round_ = stage - stages_.begin();
+  networks_->begin_round(round_);
+}
+
+torch::Tensor RemixObjective::taught(const torch::Tensor& x, std::uint64_t draw) {
+  const torch::NoGradGuard no_grad;
+  if (round_ > 0) return codec_->share_out(x, networks_->teacher->forward(x) * x.unsqueeze(1));
+  return codec_->share_out(x, decompose(decomposition_, x, {remix_.teacher_steps, false},
+                                        make_generator(options_.seed, "teacher", draw)));
+}
+
+RemixObjective::Remix RemixObjective::remix(const std::vector<torch::Tensor>& mixtures, const char* purpose,
+                                            std::uint64_t index) {
+  const auto count = static_cast<std::int64_t>(mixtures.size());
+  const torch::Tensor all = torch::cat(mixtures).to(device_);
+  const torch::Tensor parts =
+      taught(all, index).unflatten(0, std::vector<std::int64_t>{count, mixtures.front().size(0)});
+  std::vector<torch::Tensor> chosen;  // of component k: what it is in the mixtures drawn for it
+  for (std::int64_t k = 0; k < count; ++k) chosen.push_back(parts[k].select(1, k));
+  const torch::Tensor gains = torch::pow(
+      remix_.gain,
+      2.0 * torch::rand({all.size(0) / count, count, 1, 1}, make_generator(options_.seed, purpose, index)) -
+          1.0);
+  const torch::Tensor levelled = torch::stack(chosen, 1) * gains.to(device_);
+  return {levelled, codec_->superpose(levelled)};
+}
+
+torch::Tensor RemixObjective::loss_of(const Remix& remix) {
+  return torch::mse_loss(networks_->student->forward(remix.mixture) * remix.mixture.unsqueeze(1),
+                         remix.parts);
+}
+
+torch::Tensor RemixObjective::loss(std::int64_t step) {
+  std::vector<torch::Tensor> mixtures;
+  for (Batches& batches : batches_) {
+    mixtures.push_back(crops(train_, batches.at(step), options_.crop_frames));
+  }
+  return loss_of(remix(mixtures, "gains", static_cast<std::uint64_t>(step)));
+}
+
+std::string RemixObjective::explain(std::int64_t first, std::int64_t last) {
+  for (Batches& batches : batches_) {
+    if (std::string reason = unusable_clip(train_, batches, first, last); !reason.empty()) return reason;
+  }
+  return {};
+}
+
+/// On remixes of validation clips with those that follow them, the same in every validation of a round.
+double RemixObjective::validation_loss() {
+  const torch::NoGradGuard no_grad;
+  const std::int64_t clips =
+      std::min(validation_->size(), std::max<std::int64_t>(options_.validation_clips, 1));
+  const std::int64_t offset = (validation_->info().clip_frames - options_.crop_frames) / 2;
+  double sum = 0.0;
+  for (std::int64_t first = 0; first < clips; first += kValidationBatch) {
+    throw_if_interrupted();
+    const std::int64_t count = std::min(kValidationBatch, clips - first);
+    std::vector<torch::Tensor> mixtures;
+    for (std::size_t k = 0; k < batches_.size(); ++k) {
+      std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
+      for (std::int64_t i = 0; i < count; ++i) {
+        indices[static_cast<std::size_t>(i)] = (first + i + static_cast<std::int64_t>(k)) % clips;
+      }
+      mixtures.push_back(validation_->mixtures(indices).narrow(2, offset, options_.crop_frames));
+    }
+    sum += static_cast<double>(count) *
+           loss_of(remix(mixtures, "validation gains", static_cast<std::uint64_t>(first))).item<double>();
+  }
+  return sum / static_cast<double>(clips);
+}
+
+Figures RemixObjective::validate() {
+  if (!validation_) return {};
+  networks_->eval();
+  Figures figures{{"loss", validation_loss()}};
+  if (separation_) {
+    const auto separation = separation_->measure(
+        [this](const torch::Tensor& latents, std::int64_t) {
+          const torch::Tensor x = latents.to(device_);
+          return networks_->student->forward(x) * x.unsqueeze(1);
+        },
+        1);
+    if (separation) add_figures(figures, *separation, validation_->info().sources);
+  }
+  networks_->train();
+  return figures;
+}
+
+}  // namespace partita::training

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "partita/codec/codec.hpp"
+#include "partita/data/store.hpp"
+#include "partita/decomposition/model.hpp"
+#include "partita/io/model_folder.hpp"
+#include "partita/training/batches.hpp"
+#include "partita/training/loop.hpp"
+#include "separation_figures.hpp"
+#include "stages.hpp"
+
+namespace partita::training {
+
+/// The network that learns and the one that teaches it after the first round, with the round that the teacher
+/// is for: all that a checkpoint needs.
+class RemixNetworksImpl : public torch::nn::Module {
+ public:
+  explicit RemixNetworksImpl(const nn::MaskNetworkOptions& options);
+  /// Makes the student of the round before the teacher of `round` (0-based), once.
+  void begin_round(std::int64_t round);
+
+  nn::MaskNetwork student{nullptr}, teacher{nullptr};
+
+ private:
+  torch::Tensor round_;
+};
+TORCH_MODULE(RemixNetworks);
+
+/// Bootstrapped remixing: see `train_masks`.
+class RemixObjective final : public Objective {
+ public:
+  /// Throws TrainingError where decomposition, crops and store do not fit together, io::IoError for a broken
+  /// decomposition, codec::CodecError for a codec whose latents are no spectra.
+  RemixObjective(const TrainingOptions& options, const RemixOptions& remix,
+                 const nn::MaskNetworkOptions& masks, const io::ModelFolder& decomposition,
+                 torch::Device device);
+
+  torch::nn::Module& module() override { return *networks_; }
+  [[nodiscard]] const std::vector<Stage>& stages() const override { return stages_; }
+  void begin_stage(const std::string& name) override;
+  [[nodiscard]] std::int64_t clips() const override { return train_.size(); }
+  torch::Tensor loss(std::int64_t step) override;
+  std::string explain(std::int64_t first, std::int64_t last) override;
+  Figures validate() override;
+
+  [[nodiscard]] const data::LatentStore& store() const { return train_; }
+  [[nodiscard]] const nn::MaskNetworkOptions& masks() const { return networks_->student->options(); }
+
+ private:
+  struct Remix {
+    torch::Tensor parts;    ///< `[batch, component, channel, frame]`
+    torch::Tensor mixture;  ///< `[batch, channel, frame]`
+  };
+  /// What the teacher takes apart, as parts that superpose to x.
+  [[nodiscard]] torch::Tensor taught(const torch::Tensor& x, std::uint64_t draw);
+  /// A part of each component, from crops of a mixture each, at random levels.
+  [[nodiscard]] Remix remix(const std::vector<torch::Tensor>& mixtures, const char* purpose,
+                            std::uint64_t index);
+  [[nodiscard]] torch::Tensor loss_of(const Remix& remix);
+  [[nodiscard]] double validation_loss();
+
+  TrainingOptions options_;
+  RemixOptions remix_;
+  torch::Device device_;
+  data::LatentStore train_;
+  std::optional<data::LatentStore> validation_;
+  std::optional<SeparationCheck> separation_;
+  std::shared_ptr<codec::Codec> codec_;
+  decomposition::DecompositionModel decomposition_;
+  std::vector<Batches> batches_;  ///< one a component
+  std::vector<Stage> stages_;
+  std::int64_t round_ = 0;
+  RemixNetworks networks_{nullptr};
+};
+
+}  // namespace partita::training

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "partita/io/config.hpp"
+#include "partita/training/optimizer.hpp"
+#include "partita/training/trainer.hpp"
+
+namespace partita::training {
+
+inline constexpr const char* kAutoencoderStage = "autoencoder";
+inline constexpr const char* kDiffusionStage = "diffusion";
+
+/// autoencoder_steps (α = 0 and a zero input), diffusion_steps and diffusion_learning_rate of [training].
+[[nodiscard]] std::vector<Stage> decomposition_stages(const io::Config& config,
+                                                      const TrainingOptions& options);
+
+/// What [remix] of a configuration says.
+struct RemixOptions {
+  std::string decomposition;        ///< the first teacher: a model's folder or name
+  std::int64_t rounds = 3;          ///< the teacher of each but the first is the network of the one before
+  std::int64_t round_steps = 2000;  ///< steps a round
+  double gain = 1.4;                ///< each part's latents are multiplied by a factor in [1/gain, gain]
+  std::int64_t teacher_steps = 20;  ///< sampling steps of a teacher that is no auto-encoder
+};
+
+/// Reads and range-checks [remix]. Throws io::IoError naming the key.
+[[nodiscard]] RemixOptions remix_options(const io::Config& config);
+[[nodiscard]] std::vector<Stage> remix_stages(const RemixOptions& remix, const TrainingOptions& options);
+
+}  // namespace partita::training

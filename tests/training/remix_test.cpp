@@ -1,0 +1,151 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fixtures.hpp"
+#include "partita/decomposition/separator.hpp"
+#include "partita/io/atomic_file.hpp"
+#include "partita/io/model_folder.hpp"
+#include "partita/training/checkpoint.hpp"
+#include "partita/training/trainer.hpp"
+
+namespace partita::training {
+namespace {
+
+namespace fs = std::filesystem;
+using fixtures::Folder;
+using fixtures::parsed;
+
+/// A decomposition of two components, trained for two steps.
+fs::path decomposition(const Folder& folder, const fs::path& store) {
+  Progress silent;
+  train_decomposition(parsed(fixtures::configuration(store, folder / "decomposition",
+                                                     "autoencoder_steps = 2\ndiffusion_steps = 0\n")),
+                      false, torch::kCPU, silent);
+  return folder / "decomposition" / "model";
+}
+
+std::string remix_configuration(const fs::path& store, const fs::path& model, const fs::path& output,
+                                const std::string& training = {}, int rounds = 3) {
+  return fmt::format(R"([data]
+store = "{}"
+
+[training]
+output = "{}"
+name = "refined"
+batch_size = 3
+crop_frames = 16
+log_every = 1
+validate_every = 2
+learning_rate = 1e-2
+ema_decay = 0.9
+seed = 3
+{}
+
+[remix]
+decomposition = "{}"
+rounds = {}
+round_steps = 3
+gain = 1.5
+
+[masks]
+channels = 8
+dilations = [1, 2]
+)",
+                     store.string(), output.string(), training, model.string(), rounds);
+}
+
+void train(const std::string& text, bool resume = false) {
+  Progress silent;
+  train_masks(parsed(text), resume, torch::kCPU, silent);
+}
+
+void expect_equal(const io::TensorMap& a, const io::TensorMap& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (const auto& [name, tensor] : a) EXPECT_TRUE(torch::equal(tensor, b.at(name))) << name;
+}
+
+class Remix : public testing::Test {
+ protected:
+  Folder folder;
+  fs::path store = fixtures::write_store(folder);
+  fs::path model = decomposition(folder, store);
+};
+
+/// At the end of a round, at its first step and within one.
+class RemixResume : public Remix, public testing::WithParamInterface<std::int64_t> {};
+
+TEST_P(RemixResume, IsExactAcrossRounds) {
+  const std::int64_t stop = GetParam();
+  train(remix_configuration(store, model, folder / "straight", "checkpoint_every = 100\n"));
+  const std::string stopped =
+      remix_configuration(store, model, folder / "resumed", fmt::format("checkpoint_every = {}\n", stop));
+  train(stopped);
+  for (const auto& entry : fs::directory_iterator(folder / "resumed" / "checkpoints")) {
+    if (entry.path().filename() != fmt::format("step-{:08}", stop)) fs::remove_all(entry.path());
+  }
+  train(stopped, true);
+  const Checkpoint a = *newest_checkpoint(folder / "straight");
+  const Checkpoint b = *newest_checkpoint(folder / "resumed");
+  EXPECT_EQ(a.step, 9);
+  EXPECT_EQ(b.step, 9);
+  EXPECT_EQ(a.best_score, b.best_score);
+  expect_equal(a.state, b.state);
+}
+INSTANTIATE_TEST_SUITE_P(Steps, RemixResume, testing::Values(5, 6, 7));
+
+TEST_F(Remix, TheStudentOfARoundTeachesTheNext) {
+  train(remix_configuration(store, model, folder / "one", "", 1));
+  train(remix_configuration(store, model, folder / "two", "", 2));
+  const io::TensorMap first = newest_checkpoint(folder / "one")->state;
+  const io::TensorMap second = newest_checkpoint(folder / "two")->state;
+  expect_equal(io::select(second, "model.teacher"), io::select(first, "model.student"));
+  const io::TensorMap moved = io::select(second, "model.student");
+  EXPECT_FALSE(torch::equal(moved.at("in.weight"), first.at("model.student.in.weight")));
+}
+
+TEST_F(Remix, TheModelFolderHoldsDecompositionAndMasks) {
+  train(remix_configuration(store, model, folder / "run"));
+  const io::ModelFolder before(model);
+  const io::ModelFolder after(folder / "run" / "model");
+  EXPECT_EQ(after.name(), "refined");
+  EXPECT_EQ(after.kind(), "decomposition");
+  expect_equal(after.weights().tensors(), before.weights().tensors());
+  const decomposition::ModelOptions options = decomposition::model_options(after.card());
+  nn::MaskNetwork masks(decomposition::mask_options(after.card(), options));
+  EXPECT_EQ(masks->options().channels, 8);
+  io::load_state(*masks, after.weights(decomposition::kMasksFile).tensors(), "masks");
+  EXPECT_EQ(after.card().table("masks").table("training").get<std::string>("stage"), "round-3");
+  EXPECT_TRUE(after.card().table("masks").table("metrics").has("loss"));
+}
+
+TEST_F(Remix, TheLossFallsWithinARound) {
+  std::string text = remix_configuration(store, model, folder / "run", "", 1);
+  text.replace(text.find("round_steps = 3"), 15, "round_steps = 60");
+  train(text);
+  std::istringstream log(io::read_file(folder / "run" / "log.csv"));
+  std::vector<double> losses;
+  for (std::string line; std::getline(log, line);) {
+    const std::size_t stage = line.find(",round-1,");
+    if (stage != std::string::npos) losses.push_back(std::stod(line.substr(stage + 9)));
+  }
+  ASSERT_EQ(losses.size(), 60U);
+  EXPECT_LT(losses.back(), 0.8 * losses.front());
+}
+
+TEST_F(Remix, WhatDoesNotFitIsRefused) {
+  const std::string good = remix_configuration(store, model, folder / "run");
+  const auto changed = [&](const std::string& from, const std::string& to) {
+    std::string text = good;
+    text.replace(text.find(from), from.size(), to);
+    return text;
+  };
+  EXPECT_THROW(train(changed("rounds = 3", "rounds = 0")), io::IoError);
+  EXPECT_THROW(train(changed("gain = 1.5", "gain = 0.5")), io::IoError);
+  EXPECT_THROW(train(changed("gain = 1.5", "autoencoder_steps = 5")), io::IoError);
+  EXPECT_THROW(train(changed(model.string(), (folder / "nowhere").string())), io::IoError);
+  EXPECT_THROW(train(changed("crop_frames = 16", "crop_frames = 18")), TrainingError);
+  EXPECT_FALSE(fs::exists(folder / "run"));
+}
+
+}  // namespace
+}  // namespace partita::training
