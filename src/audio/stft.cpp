@@ -1,7 +1,6 @@
 #include "partita/audio/stft.hpp"
 
 #include <torch/fft.h>
-
 #include <torch/types.h>
 
 #include <algorithm>

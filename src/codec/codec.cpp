@@ -3,15 +3,22 @@
 #include "partita/codec/mel_codec.hpp"
 
 namespace partita::codec {
+namespace {
 
-torch::Tensor Codec::superpose(const torch::Tensor& /*latents*/) {
-  fail<CodecError>("codec '{}': its latents are no spectra, so they cannot be superposed; use codec mel",
-                   name());
+[[noreturn]] void refuse_spectra(const Codec& codec) {
+  fail<CodecError>(
+      "codec '{}': its latents are no spectra, which remixing and learned masks need; use codec mel",
+      codec.name());
 }
 
-torch::Tensor Codec::share_out(const torch::Tensor& /*mixture*/, const torch::Tensor& /*components*/) {
-  fail<CodecError>("codec '{}': its latents are no spectra, so they cannot be shared out; use codec mel",
-                   name());
+}  // namespace
+
+torch::Tensor Codec::superpose(const torch::Tensor& /*components*/) { refuse_spectra(*this); }
+
+torch::Tensor Codec::power_shares(const torch::Tensor& /*components*/) { refuse_spectra(*this); }
+
+torch::Tensor Codec::share_out(const torch::Tensor& /*mixture*/, const torch::Tensor& /*shares*/) {
+  refuse_spectra(*this);
 }
 
 std::shared_ptr<Codec> make_codec(const std::string& name, torch::Device device) {

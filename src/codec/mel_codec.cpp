@@ -65,13 +65,17 @@ torch::Tensor MelCodec::power_spectrum(const torch::Tensor& latents, std::int64_
   return torch::matmul(spread, band_powers(latents));
 }
 
-torch::Tensor MelCodec::superpose(const torch::Tensor& latents) {
-  return latents.pow(2.0 / options_.compression).sum(1).pow(options_.compression / 2.0);
+torch::Tensor MelCodec::superpose(const torch::Tensor& components) {
+  return components.pow(2.0 / options_.compression).sum(1).pow(options_.compression / 2.0);
 }
 
-torch::Tensor MelCodec::share_out(const torch::Tensor& mixture, const torch::Tensor& components) {
+torch::Tensor MelCodec::power_shares(const torch::Tensor& components) {
   const torch::Tensor power = components.clamp_min(0.0).pow(2.0 / options_.compression) + kTinyPower;
-  return mixture.unsqueeze(1) * (power / power.sum(1, true)).pow(options_.compression / 2.0);
+  return power / power.sum(1, true);
+}
+
+torch::Tensor MelCodec::share_out(const torch::Tensor& mixture, const torch::Tensor& shares) {
+  return mixture.unsqueeze(1) * shares.pow(options_.compression / 2.0);
 }
 
 torch::Tensor MelCodec::decode(const torch::Tensor& latents) {

@@ -146,7 +146,7 @@ void Separator::load_masks(const io::ModelFolder& folder) {
 
 /// Windows x `[window, channel, frame]` taken apart, the first being window number `first_window`.
 torch::Tensor Separator::components_of(const torch::Tensor& x, std::int64_t first_window) {
-  if (masks_) return masks_->forward(x) * x.unsqueeze(1);
+  if (masks_) return codec_->share_out(x, masks_->forward(x));
   return decompose(model_, x, {options_.steps, options_.consistency},
                    make_generator(options_.seed, "separate", static_cast<std::uint64_t>(first_window)));
 }

@@ -78,7 +78,7 @@ torch::Tensor MaskNetworkImpl::forward(const torch::Tensor& x) {
   }
   torch::Tensor h = in_->forward(x);
   for (const auto& block : blocks_) h = block->forward(h);
-  return torch::sigmoid(out_->forward(h)).view({x.size(0), options_.n_comp, options_.in_dim, x.size(2)});
+  return out_->forward(h).view({x.size(0), options_.n_comp, options_.in_dim, x.size(2)}).softmax(1);
 }
 
 }  // namespace partita::nn

@@ -91,9 +91,10 @@ void RemixObjective::begin_stage(const std::string& name) {
 
 torch::Tensor RemixObjective::taught(const torch::Tensor& x, std::uint64_t draw) {
   const torch::NoGradGuard no_grad;
-  if (round_ > 0) return codec_->share_out(x, networks_->teacher->forward(x) * x.unsqueeze(1));
-  return codec_->share_out(x, decompose(decomposition_, x, {remix_.teacher_steps, false},
-                                        make_generator(options_.seed, "teacher", draw)));
+  if (round_ > 0) return codec_->share_out(x, networks_->teacher->forward(x));
+  const torch::Tensor components = decompose(decomposition_, x, {remix_.teacher_steps, false},
+                                             make_generator(options_.seed, "teacher", draw));
+  return codec_->share_out(x, codec_->power_shares(components));
 }
 
 RemixObjective::Remix RemixObjective::remix(const std::vector<torch::Tensor>& mixtures, const char* purpose,
@@ -109,12 +110,16 @@ RemixObjective::Remix RemixObjective::remix(const std::vector<torch::Tensor>& mi
       2.0 * torch::rand({all.size(0) / count, count, 1, 1}, make_generator(options_.seed, purpose, index)) -
           1.0);
   const torch::Tensor levelled = torch::stack(chosen, 1) * gains.to(device_);
-  return {levelled, codec_->superpose(levelled)};
+  return {codec_->superpose(levelled), codec_->power_shares(levelled)};
 }
 
 torch::Tensor RemixObjective::loss_of(const Remix& remix) {
-  return torch::mse_loss(networks_->student->forward(remix.mixture) * remix.mixture.unsqueeze(1),
-                         remix.parts);
+  const torch::Tensor mixture = remix.mixture.unsqueeze(1);
+  return torch::mse_loss(networks_->student->forward(remix.mixture) * mixture, remix.shares * mixture);
+}
+
+torch::Tensor RemixObjective::found(const torch::Tensor& x) {
+  return codec_->share_out(x, networks_->student->forward(x));
 }
 
 torch::Tensor RemixObjective::loss(std::int64_t step) {
@@ -162,11 +167,7 @@ Figures RemixObjective::validate() {
   Figures figures{{"loss", validation_loss()}};
   if (separation_) {
     const auto separation = separation_->measure(
-        [this](const torch::Tensor& latents, std::int64_t) {
-          const torch::Tensor x = latents.to(device_);
-          return networks_->student->forward(x) * x.unsqueeze(1);
-        },
-        1);
+        [this](const torch::Tensor& latents, std::int64_t) { return found(latents.to(device_)); }, 1);
     if (separation) add_figures(figures, *separation, validation_->info().sources);
   }
   networks_->train();

@@ -57,15 +57,18 @@ class RemixObjective final : public Objective {
 
  private:
   struct Remix {
-    torch::Tensor parts;    ///< `[batch, component, channel, frame]`
     torch::Tensor mixture;  ///< `[batch, channel, frame]`
+    torch::Tensor shares;   ///< of its power, `[batch, component, channel, frame]`
   };
-  /// What the teacher takes apart, as parts that superpose to x.
+  /// The parts that the teacher finds in mixtures; they superpose to them.
   [[nodiscard]] torch::Tensor taught(const torch::Tensor& x, std::uint64_t draw);
   /// A part of each component, from crops of a mixture each, at random levels.
   [[nodiscard]] Remix remix(const std::vector<torch::Tensor>& mixtures, const char* purpose,
                             std::uint64_t index);
+  /// Mean squared error of the mixtures times the shares: what is loud counts, as in SI-SDR.
   [[nodiscard]] torch::Tensor loss_of(const Remix& remix);
+  /// What the student makes of mixtures.
+  [[nodiscard]] torch::Tensor found(const torch::Tensor& x);
   [[nodiscard]] double validation_loss();
 
   TrainingOptions options_;

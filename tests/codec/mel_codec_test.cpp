@@ -140,11 +140,13 @@ TEST(MakeCodec, KnowsItsNames) {
 
 TEST(MelCodec, PartsSharedOutSuperposeToTheMixture) {
   MelCodec codec;
-  const torch::Tensor mixture = torch::rand({2, 128, 9}, make_generator(1, "mixture"));
+  const torch::Tensor mixture = 0.5 + torch::rand({2, 128, 9}, make_generator(1, "mixture"));
   torch::Tensor components = torch::rand({2, 3, 128, 9}, make_generator(2, "components"));
   components[0].zero_();  // where none has any power, all share alike
-  const torch::Tensor parts = codec.share_out(mixture, components);
+  const torch::Tensor shares = codec.power_shares(components);
+  const torch::Tensor parts = codec.share_out(mixture, shares);
   EXPECT_TRUE(torch::allclose(codec.superpose(parts), mixture, 1e-5, 1e-6));
+  EXPECT_TRUE(torch::allclose(codec.power_shares(parts), shares, 1e-4, 1e-6));
   EXPECT_TRUE(torch::allclose(parts[0][0], parts[0][2]));
 }
 

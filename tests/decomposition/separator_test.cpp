@@ -56,7 +56,8 @@ TEST(Separator, LearnedRefinementMasksTheMixtureItself) {
   nn::MaskNetwork network(mask_options(model.card(), tiny_options()));
   io::load_state(*network, model.weights(kMasksFile).tensors(), "masks");
   const torch::Tensor latents = latents_of(32);
-  const torch::Tensor expected = network->forward(latents.unsqueeze(0))[0] * latents;
+  const torch::Tensor expected =
+      best.codec().share_out(latents.unsqueeze(0), network->forward(latents.unsqueeze(0)))[0];
   EXPECT_TRUE(torch::allclose(best.decompose_latents(latents), expected, 1e-5, 1e-6));
 
   SeparatorOptions components = quick();

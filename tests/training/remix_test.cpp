@@ -118,9 +118,11 @@ TEST_F(Remix, TheModelFolderHoldsDecompositionAndMasks) {
   EXPECT_TRUE(after.card().table("masks").table("metrics").has("loss"));
 }
 
+/// At equal levels the shares of this hardly trained teacher are all near one half: a mask to learn quickly.
 TEST_F(Remix, TheLossFallsWithinARound) {
   std::string text = remix_configuration(store, model, folder / "run", "", 1);
   text.replace(text.find("round_steps = 3"), 15, "round_steps = 60");
+  text.replace(text.find("gain = 1.5"), 10, "gain = 1.0");
   train(text);
   std::istringstream log(io::read_file(folder / "run" / "log.csv"));
   std::vector<double> losses;
@@ -129,7 +131,7 @@ TEST_F(Remix, TheLossFallsWithinARound) {
     if (stage != std::string::npos) losses.push_back(std::stod(line.substr(stage + 9)));
   }
   ASSERT_EQ(losses.size(), 60U);
-  EXPECT_LT(losses.back(), 0.8 * losses.front());
+  EXPECT_LT(losses.back(), 0.5 * losses.front());
 }
 
 TEST_F(Remix, WhatDoesNotFitIsRefused) {

@@ -31,13 +31,16 @@ class Codec {
   /// latents are spectra answer directly. Used for masks.
   [[nodiscard]] virtual torch::Tensor power_spectrum(const torch::Tensor& latents, std::int64_t window) = 0;
 
-  /// The latents of sounds heard together, from those of each `[batch, component, channel, frame]`, for
-  /// codecs whose latents are spectra: powers add. `[batch, channel, frame]`. Others throw CodecError.
-  [[nodiscard]] virtual torch::Tensor superpose(const torch::Tensor& latents);
-  /// A mixture's latents `[batch, channel, frame]` shared out in proportion of the powers of components
-  /// `[batch, component, channel, frame]`: `superpose` gives the mixture back. Others throw CodecError.
-  [[nodiscard]] virtual torch::Tensor share_out(const torch::Tensor& mixture,
-                                                const torch::Tensor& components);
+  // Of codecs whose latents are spectra; others throw CodecError. Components and shares are
+  // `[batch, component, channel, frame]`, mixtures `[batch, channel, frame]`.
+
+  /// The latents of sounds heard together: powers add.
+  [[nodiscard]] virtual torch::Tensor superpose(const torch::Tensor& components);
+  /// Each component's share of the components' power; equal shares where there is none.
+  [[nodiscard]] virtual torch::Tensor power_shares(const torch::Tensor& components);
+  /// The components that have these shares of a mixture's power: if the shares add up to one, they
+  /// superpose to the mixture.
+  [[nodiscard]] virtual torch::Tensor share_out(const torch::Tensor& mixture, const torch::Tensor& shares);
 
   [[nodiscard]] virtual std::string name() const = 0;
   [[nodiscard]] virtual int sample_rate() const = 0;

@@ -26,8 +26,9 @@ class MelCodec final : public Codec {
   torch::Tensor encode(const torch::Tensor& samples) override;
   torch::Tensor decode(const torch::Tensor& latents) override;
   torch::Tensor power_spectrum(const torch::Tensor& latents, std::int64_t window) override;
-  torch::Tensor superpose(const torch::Tensor& latents) override;
-  torch::Tensor share_out(const torch::Tensor& mixture, const torch::Tensor& components) override;
+  torch::Tensor superpose(const torch::Tensor& components) override;
+  torch::Tensor power_shares(const torch::Tensor& components) override;
+  torch::Tensor share_out(const torch::Tensor& mixture, const torch::Tensor& shares) override;
   std::string name() const override { return "mel"; }
   int sample_rate() const override { return options_.sample_rate; }
   int channels() const override { return 1; }

@@ -31,7 +31,7 @@ struct MaskNetworkOptions {
 class MaskNetworkImpl : public torch::nn::Module {
  public:
   explicit MaskNetworkImpl(MaskNetworkOptions options);
-  /// x `[batch, in_dim, frame]` to masks in (0, 1) `[batch, n_comp, in_dim, frame]`.
+  /// x `[batch, in_dim, frame]` to masks `[batch, n_comp, in_dim, frame]`, positive and adding up to one.
   torch::Tensor forward(const torch::Tensor& x);
   [[nodiscard]] const MaskNetworkOptions& options() const { return options_; }
 
