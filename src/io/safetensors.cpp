@@ -1,21 +1,17 @@
 #include "partita/io/safetensors.hpp"
 
-#include <sys/mman.h>
-
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "mapped_file.hpp"
 #include "partita/io/atomic_file.hpp"
 #include "posix.hpp"
 #include "safetensors_header.hpp"
 
 namespace partita::io {
-
-static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
 
 namespace {
 
@@ -25,48 +21,33 @@ constexpr std::uint64_t kLongestHeader = 100'000'000;  // the limit of the refer
 }  // namespace
 
 struct SafetensorsFile::Mapping {
-  std::string file;
-  const char* bytes = nullptr;
-  std::size_t size = 0;
-  std::size_t data_begin = 0;
+  std::shared_ptr<const MappedFile> file;
+  std::string_view data;
   SafetensorsHeader header;
 
-  explicit Mapping(const std::filesystem::path& path) : file(path.string()) {
-    const FileDescriptor descriptor = FileDescriptor::open_read(path);
-    size = descriptor.size();
-    if (size < kLengthBytes) {
+  explicit Mapping(const std::filesystem::path& path) : file(std::make_shared<MappedFile>(path)) {
+    const std::string_view bytes = file->bytes();
+    if (bytes.size() < kLengthBytes) {
       fail<IoError>(
           "'{}' is not a valid safetensors file: {} bytes, expected at least 8; fetch or write it again",
-          file, size);
+          file->name(), bytes.size());
     }
-    void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor.get(), 0);
-    if (address == MAP_FAILED) fail<IoError>("'{}': cannot map: {}", file, system_message(errno));
-    bytes = static_cast<const char*>(address);
-  }
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
-  ~Mapping() { ::munmap(const_cast<char*>(bytes), size); }
-
-  void read_header() {
     std::uint64_t length = 0;
-    std::memcpy(&length, bytes, kLengthBytes);
-    if (length > kLongestHeader || length > size - kLengthBytes) {
+    std::memcpy(&length, bytes.data(), kLengthBytes);
+    if (length > kLongestHeader || length > bytes.size() - kLengthBytes) {
       fail<IoError>(
           "'{}' is not a valid safetensors file: its header should be {} bytes long, the file has {}; "
           "fetch or write it again",
-          file, length, size);
+          file->name(), length, bytes.size());
     }
-    data_begin = kLengthBytes + static_cast<std::size_t>(length);
-    header = parse_safetensors_header({bytes + kLengthBytes, static_cast<std::size_t>(length)},
-                                      size - data_begin, file);
+    data = bytes.substr(kLengthBytes + static_cast<std::size_t>(length));
+    header = parse_safetensors_header(bytes.substr(kLengthBytes, static_cast<std::size_t>(length)),
+                                      data.size(), file->name());
   }
 };
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) {
-  auto mapping = std::make_shared<Mapping>(path);
-  mapping->read_header();
-  mapping_ = std::move(mapping);
-}
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
+    : mapping_(std::make_shared<Mapping>(path)) {}
 
 const std::map<std::string, SafetensorsFile::Entry>& SafetensorsFile::entries() const {
   return mapping_->header.entries;
@@ -79,19 +60,11 @@ bool SafetensorsFile::contains(const std::string& name) const { return entries()
 torch::Tensor SafetensorsFile::tensor(const std::string& name) const {
   const auto found = entries().find(name);
   if (found == entries().end()) {
-    fail<IoError>("'{}' holds no tensor '{}' ({} tensors)", mapping_->file, name, entries().size());
+    fail<IoError>("'{}' holds no tensor '{}' ({} tensors)", mapping_->file->name(), name, entries().size());
   }
   const Entry& entry = found->second;
-  const auto options = torch::TensorOptions().dtype(entry.dtype);
-  if (entry.begin == entry.end) return torch::empty(entry.shape, options);
-  const char* data = mapping_->bytes + mapping_->data_begin + entry.begin;
-  if (std::bit_cast<std::uintptr_t>(data) % c10::elementSize(entry.dtype) != 0) {
-    torch::Tensor copy = torch::empty(entry.shape, options);
-    std::memcpy(copy.data_ptr(), data, entry.end - entry.begin);
-    return copy;
-  }
-  return torch::from_blob(
-      const_cast<char*>(data), entry.shape, [keep = mapping_](void* /*data*/) {}, options);
+  return mapped_tensor(mapping_->file, mapping_->data.substr(entry.begin, entry.end - entry.begin),
+                       entry.shape, entry.dtype);
 }
 
 TensorMap SafetensorsFile::tensors(const std::string& prefix) const {
