@@ -13,6 +13,9 @@ if(PARTITA_AUDIO)
   set_property(TARGET PkgConfig::FLUIDSYNTH PROPERTY INTERFACE_COMPILE_OPTIONS "")
   pkg_check_modules(CAIRO REQUIRED IMPORTED_TARGET GLOBAL cairo)
   pkg_check_modules(YAMLCPP REQUIRED IMPORTED_TARGET GLOBAL yaml-cpp)
+  pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET GLOBAL cpp-httplib)
+  # src/io/host/http.hpp defines what its header needs.
+  set_property(TARGET PkgConfig::HTTPLIB PROPERTY INTERFACE_COMPILE_OPTIONS "")
 endif()
 # Torch last: its configuration overwrites variables of other packages.
 find_package(Torch REQUIRED)

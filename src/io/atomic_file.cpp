@@ -41,19 +41,10 @@ fs::path checked_target(fs::path path) {
   return path;
 }
 
-fs::path folder_of(const fs::path& path) {
-  return path.has_parent_path() ? path.parent_path() : fs::path(".");
-}
-
 }  // namespace
 
 AtomicFile::AtomicFile(fs::path final_path) : final_(checked_target(std::move(final_path))) {
-  std::error_code error;
-  fs::create_directories(folder_of(final_), error);
-  if (error) {
-    fail<IoError>("'{}': cannot make the folder: {}", folder_of(final_).string(),
-                  system_message(error.value()));
-  }
+  make_folders(folder_of(final_));
   fs::path temporary = temporary_beside(final_);
   FileDescriptor::create(temporary).close();
   temporary_ = std::move(temporary);
@@ -70,12 +61,8 @@ AtomicFile::~AtomicFile() {
 
 void AtomicFile::commit() {
   if (temporary_.empty()) fail<IoError>("'{}': was committed before", final_.string());
-  FileDescriptor::open_read(temporary_).flush();
-  std::error_code error;
-  fs::rename(temporary_, final_, error);
-  if (error) fail<IoError>("'{}': cannot write: {}", final_.string(), system_message(error.value()));
+  move_into_place(temporary_, final_);
   temporary_.clear();
-  FileDescriptor::open_folder(folder_of(final_)).flush();
 }
 
 void write_file(const fs::path& path, std::string_view bytes) {

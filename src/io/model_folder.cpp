@@ -69,12 +69,6 @@ std::vector<fs::path> models_in(const fs::path& place) {
   return found;
 }
 
-fs::path home_folder() {
-  if (const char* chosen = std::getenv("PARTITA_HOME"); chosen != nullptr && *chosen != '\0') return chosen;
-  const char* home = std::getenv("HOME");
-  return home != nullptr && *home != '\0' ? fs::path(home) / ".cache" / "partita" : fs::path();
-}
-
 }  // namespace
 
 ModelFolder::ModelFolder(fs::path folder) : folder_(tidy(folder)), card_(load_card(folder_)) {
@@ -115,6 +109,12 @@ void write_model_folder(const fs::path& folder, const std::string& card,
 
 void write_model_folder(const fs::path& folder, const std::string& card, const TensorMap& weights) {
   write_model_folder(folder, card, std::map<std::string, TensorMap>{{kWeightsFile, weights}});
+}
+
+fs::path home_folder() {
+  if (const char* chosen = std::getenv("PARTITA_HOME"); chosen != nullptr && *chosen != '\0') return chosen;
+  const char* home = std::getenv("HOME");
+  return home != nullptr && *home != '\0' ? fs::path(home) / ".cache" / "partita" : fs::path();
 }
 
 std::vector<fs::path> model_search_path() {

@@ -1,6 +1,7 @@
 #include "posix.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -69,6 +70,10 @@ FileDescriptor FileDescriptor::create(const std::filesystem::path& path) {
   return {path, O_WRONLY | O_CREAT | O_EXCL};
 }
 
+FileDescriptor FileDescriptor::open_append(const std::filesystem::path& path) {
+  return {path, O_WRONLY | O_CREAT | O_APPEND};
+}
+
 FileDescriptor FileDescriptor::open_folder(const std::filesystem::path& path) {
   return {path, O_RDONLY | O_DIRECTORY};
 }
@@ -115,10 +120,36 @@ void FileDescriptor::flush() {
   }
 }
 
+void FileDescriptor::truncate() {
+  if (::ftruncate(descriptor_, 0) != 0) fail<IoError>("'{}': cannot empty: {}", path_, system_message(errno));
+}
+
+bool FileDescriptor::try_lock() { return ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0; }
+
 void FileDescriptor::close() {
   if (::close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR) {
     fail<IoError>("'{}': cannot write: {}", path_, system_message(errno));
   }
+}
+
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+void make_folders(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) {
+    fail<IoError>("'{}': cannot make the folder: {}", folder.string(), system_message(error.value()));
+  }
+}
+
+void move_into_place(const std::filesystem::path& from, const std::filesystem::path& to) {
+  FileDescriptor::open_read(from).flush();
+  std::error_code error;
+  std::filesystem::rename(from, to, error);
+  if (error) fail<IoError>("'{}': cannot write: {}", to.string(), system_message(error.value()));
+  FileDescriptor::open_folder(folder_of(to)).flush();
 }
 
 }  // namespace partita::io

@@ -57,7 +57,8 @@ class Collector {
       fail<IoError>("'{}': a name below '{:.200}' is {}: expected a text or an integer", file_, name,
                     pickle::describe(key));
     }
-    if (name.size() + text.size() > kLongestName) fail<IoError>("'{}': '{:.80}' is too long a name", file_, text);
+    if (name.size() + text.size() > kLongestName)
+      fail<IoError>("'{}': '{:.80}' is too long a name", file_, text);
     return name.empty() ? text : name + "." + text;
   }
 

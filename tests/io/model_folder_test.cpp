@@ -4,17 +4,17 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <optional>
 #include <set>
 
 #include "partita/io/atomic_file.hpp"
 #include "partita/io/sha256.hpp"
+#include "support/environment.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace partita::io {
 namespace {
 
+using support::Environment;
 using support::TemporaryFolder;
 using testing::AllOf;
 using testing::HasSubstr;
@@ -25,28 +25,6 @@ constexpr const char* kCard = "kind = \"decomposition\"\nname = \"drums-bass\"\n
 void write_model(const std::filesystem::path& folder, const std::string& card = kCard) {
   write_model_folder(folder, card, {{"x", torch::arange(8, torch::kFloat32)}});
 }
-
-/// Sets an environment variable for the length of a test.
-class Environment {
- public:
-  Environment(const char* name, const std::string& value) : name_(name) {
-    if (const char* old = std::getenv(name)) old_ = old;
-    ::setenv(name, value.c_str(), 1);
-  }
-  ~Environment() {
-    if (old_) {
-      ::setenv(name_, old_->c_str(), 1);
-    } else {
-      ::unsetenv(name_);
-    }
-  }
-  Environment(const Environment&) = delete;
-  Environment& operator=(const Environment&) = delete;
-
- private:
-  const char* name_;
-  std::optional<std::string> old_;
-};
 
 TEST(ModelFolder, IsWrittenAndRead) {
   const TemporaryFolder folder;

@@ -39,6 +39,9 @@ void write_model_folder(const std::filesystem::path& folder, const std::string& 
 void write_model_folder(const std::filesystem::path& folder, const std::string& card,
                         const TensorMap& weights);
 
+/// `$PARTITA_HOME` (default ~/.cache/partita); empty if there is no home either.
+[[nodiscard]] std::filesystem::path home_folder();
+
 /// Where models are looked for, in order: `$PARTITA_HOME/models` (default ~/.cache/partita),
 /// `models/` of the working directory, the source tree's and the installation's share folder.
 [[nodiscard]] std::vector<std::filesystem::path> model_search_path();
