@@ -59,9 +59,11 @@ fs::path codec_folder() {
 }
 
 std::optional<fs::path> find_codec_weights(const std::string& name) {
+  const PublishedCodec& codec = published_codec(name);
+  if (home_folder().empty()) return std::nullopt;
   const fs::path folder = codec_folder();
   std::error_code ignored;
-  for (const fs::path& place : {folder / published_codec(name).file, folder / name / kTransformersFile}) {
+  for (const fs::path& place : {folder / codec.file, folder / name / kTransformersFile}) {
     if (fs::is_regular_file(place, ignored)) return place;
   }
   return std::nullopt;

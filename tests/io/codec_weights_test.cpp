@@ -47,6 +47,14 @@ TEST_F(CodecWeights, AbsentOnesSayHowToGetThem) {
                                            HasSubstr("'partita models fetch encodec_48khz'"))));
 }
 
+TEST_F(CodecWeights, WithoutAHomeThereAreNone) {
+  const Environment partita_home("PARTITA_HOME", "");
+  const Environment home("HOME", "");
+  EXPECT_FALSE(find_codec_weights("encodec_24khz").has_value());
+  EXPECT_THAT([] { static_cast<void>(codec_weights("encodec_24khz")); },
+              ThrowsMessage<IoError>(HasSubstr("set PARTITA_HOME")));
+}
+
 TEST_F(CodecWeights, AreFoundInBothLayouts) {
   write_safetensors(codec_folder() / "encodec_24khz/model.safetensors", {{"x", torch::ones({1})}});
   EXPECT_EQ(codec_weights("encodec_24khz"), folder_ / "home/codecs/encodec_24khz/model.safetensors");
