@@ -1,5 +1,7 @@
 #include "partita/data/render.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <memory>
 
 #include "commands.hpp"
@@ -29,6 +31,11 @@ void add_render(CLI::App& app, Context& context) {
       ->check(CLI::Range(0.0, 1.0));
   command->add_option("--soundfont", options->soundfonts,
                       "SoundFont files; default: those that the Debian packages install");
+  command->add_option(
+      "--held-out-soundfont", options->held_out_soundfonts,
+      "SoundFont files heard in the test split alone; default: TimGM6mb where no --soundfont is");
+  command->add_option("--midi", options->midi, "folder of MIDI files to play instead of MMA's grooves")
+      ->check(CLI::ExistingDirectory);
   using data::Timbres;
   command
       ->add_option("--timbres", options->timbres,
@@ -38,10 +45,21 @@ void add_render(CLI::App& app, Context& context) {
           CLI::ignore_case));
   command->callback([options, &context] {
     Progress progress = context.progress();
-    data::render(*options, progress);
-    io::write_report(
-        {{"output", options->output.string()}, {"songs", options->songs}, {"seed", options->seed}},
-        context.json);
+    const data::RenderReport report = data::render(*options, progress);
+    if (report.held_out_soundfonts.empty()) {
+      spdlog::warn("no SoundFont is held out: the test split sounds like the training split");
+    }
+    if (report.midi_skipped > 0) {
+      spdlog::warn("{} MIDI files skipped, {} used; the reasons: {}", report.midi_skipped, report.midi_files,
+                   (options->output / "midi.json").string());
+    }
+    io::write_report({{"output", options->output.string()},
+                      {"songs", options->songs},
+                      {"seed", options->seed},
+                      {"midi_files", report.midi_files},
+                      {"midi_skipped", report.midi_skipped},
+                      {"held_out_soundfonts", report.held_out_soundfonts}},
+                     context.json);
   });
 }
 

@@ -242,6 +242,15 @@ std::string midi_bytes(const MidiFile& file) {
   return bytes;
 }
 
+void rescale(MidiFile& file, int ticks_per_quarter) {
+  const auto scale = [&](std::int64_t tick) { return tick * ticks_per_quarter / file.ticks_per_quarter; };
+  for (auto& tempo : file.tempos) tempo.tick = scale(tempo.tick);
+  for (auto& track : file.tracks) {
+    for (auto& event : track.events) event.tick = scale(event.tick);
+  }
+  file.ticks_per_quarter = ticks_per_quarter;
+}
+
 std::vector<Note> notes_of(const MidiTrack& track) {
   std::vector<Note> notes;
   std::array<std::array<std::vector<std::size_t>, 128>, 16> sounding;
@@ -299,6 +308,13 @@ double TempoMap::seconds(std::int64_t tick) const {
                        [](std::int64_t value, const Segment& segment) { return value < segment.tick; });
   const Segment& segment = *(after - 1);
   return segment.seconds + static_cast<double>(tick - segment.tick) * segment.per_tick;
+}
+
+std::int64_t TempoMap::tick(double seconds) const {
+  auto after = std::upper_bound(segments_.begin() + 1, segments_.end(), seconds,
+                                [](double value, const Segment& segment) { return value < segment.seconds; });
+  const Segment& segment = *(after - 1);
+  return segment.tick + static_cast<std::int64_t>((seconds - segment.seconds) / segment.per_tick);
 }
 
 }  // namespace partita::data

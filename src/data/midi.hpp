@@ -46,6 +46,9 @@ struct MidiFile {
 /// A type 1 file: a first track with the tempos, then the tracks.
 [[nodiscard]] std::string midi_bytes(const MidiFile& file);
 
+/// Tempos and events at another resolution.
+void rescale(MidiFile& file, int ticks_per_quarter);
+
 struct Note {
   std::int64_t start = 0;  ///< ticks
   std::int64_t end = 0;
@@ -64,6 +67,8 @@ class TempoMap {
  public:
   explicit TempoMap(const MidiFile& file);
   [[nodiscard]] double seconds(std::int64_t tick) const;
+  /// The last tick that has begun after `seconds`.
+  [[nodiscard]] std::int64_t tick(double seconds) const;
 
  private:
   struct Segment {

@@ -25,6 +25,7 @@ using Synth = std::unique_ptr<fluid_synth_t, DeleteSynth>;
 
 constexpr double kGain = 0.5;
 constexpr int kDrumChannel = 9;
+constexpr std::int64_t kBlock = 16384;  // samples
 
 Settings make_settings(const Reverb& reverb) {
   Settings settings(new_fluid_settings());
@@ -66,6 +67,26 @@ class Player {
   fluid_sfont_t* font_;
 };
 
+/// Messages that FluidSynth refuses (an off without its on) change nothing.
+void send(fluid_synth_t* synth, int channel, const SoundEvent& event) {
+  switch (event.kind) {
+    case 0x80:
+      fluid_synth_noteoff(synth, channel, event.data1);
+      break;
+    case 0x90:
+      fluid_synth_noteon(synth, channel, event.data1, event.data2);
+      break;
+    case 0xB0:
+      fluid_synth_cc(synth, channel, event.data1, event.data2);
+      break;
+    case 0xE0:
+      fluid_synth_pitch_bend(synth, channel, event.data1 + 128 * event.data2);
+      break;
+    default:
+      break;
+  }
+}
+
 }  // namespace
 
 struct SoundFonts::Impl {
@@ -74,19 +95,6 @@ struct SoundFonts::Impl {
   std::vector<fluid_sfont_t*> fonts;
   std::vector<std::string> names;
 };
-
-std::vector<std::string> installed_sound_fonts() {
-  std::vector<std::string> found;
-  for (const char* path : {"/usr/share/sounds/sf2/FluidR3_GM.sf2", "/usr/share/sounds/sf2/TimGM6mb.sf2"}) {
-    if (fs::exists(path)) found.emplace_back(path);
-  }
-  if (found.empty()) {
-    fail<DataError>(
-        "no SoundFont found in /usr/share/sounds/sf2: install 'fluid-soundfont-gm' and "
-        "'timgm6mb-soundfont', or name SoundFont files");
-  }
-  return found;
-}
 
 SoundFonts::SoundFonts(const std::vector<std::string>& paths) : impl_(std::make_unique<Impl>()) {
   // FluidSynth's warnings (missing drivers, presets it replaces) are not the user's business.
@@ -126,17 +134,24 @@ std::string SoundFonts::preset_name(const Instrument& instrument) const {
   return preset == nullptr ? std::string() : fluid_preset_get_name(preset);
 }
 
-std::vector<float> SoundFonts::play(const Instrument& instrument, const Reverb& reverb,
-                                    const std::vector<SoundEvent>& events, std::int64_t samples) const {
-  constexpr std::int64_t kBlock = 16384;
-  const Player player(impl_->fonts.at(instrument.font), reverb);
+std::vector<float> SoundFonts::play(const Patch& patch, bool drums, const std::vector<SoundEvent>& events,
+                                    std::int64_t samples) const {
+  const Instrument& instrument = patch.instrument;
+  const Player player(impl_->fonts.at(instrument.font), patch.reverb);
   fluid_synth_t* synth = player.synth();
-  const int channel = instrument.bank == kDrumBank ? kDrumChannel : 0;
+  const int channel = drums ? kDrumChannel : 0;
   const int id = fluid_sfont_get_id(impl_->fonts.at(instrument.font));
   if (fluid_synth_program_select(synth, channel, id, instrument.bank, instrument.program) == FLUID_FAILED) {
     fail<DataError>("{}: has no program {} in bank {}", name(instrument.font), instrument.program,
                     instrument.bank);
   }
+  // Kits play at the pitch they were recorded at: there linear interpolation differs from the seventh order
+  // by -50 dB, no more than the default fourth order does, and takes two thirds of the time.
+  const bool at_pitch = drums && patch.tuning == 0.0;
+  fluid_synth_set_interp_method(synth, -1, at_pitch ? FLUID_INTERP_LINEAR : FLUID_INTERP_4THORDER);
+  fluid_synth_set_gen(synth, channel, GEN_FINETUNE, static_cast<float>(patch.tuning));
+  fluid_synth_set_gen(synth, channel, GEN_FILTERFC, static_cast<float>(patch.brightness));
+  fluid_synth_set_gen(synth, channel, GEN_VOLENVRELEASE, static_cast<float>(patch.release));
   std::vector<float> mono(static_cast<std::size_t>(samples));
   std::vector<float> right(kBlock);
   std::int64_t position = 0;
@@ -154,11 +169,7 @@ std::vector<float> SoundFonts::play(const Instrument& instrument, const Reverb& 
   for (const auto& event : events) {
     if (event.sample >= samples) break;
     render_to(event.sample);
-    if (event.velocity > 0) {
-      fluid_synth_noteon(synth, channel, event.key, event.velocity);
-    } else {
-      fluid_synth_noteoff(synth, channel, event.key);
-    }
+    send(synth, channel, event);
   }
   render_to(samples);
   return mono;

@@ -7,14 +7,12 @@
 
 namespace partita::data {
 
-/// The SoundFonts that Debian's packages install, those that exist. Throws DataError when none does.
-[[nodiscard]] std::vector<std::string> installed_sound_fonts();
-
-/// A note message at a sample position.
+/// A channel message at a sample position: note on or off, controller, pitch bend.
 struct SoundEvent {
   std::int64_t sample = 0;
-  int key = 60;
-  int velocity = 0;  ///< 0: note off
+  int kind = 0x90;  ///< the status byte without its channel
+  int data1 = 0;
+  int data2 = 0;
 };
 
 /// What a stem is played with.
@@ -28,6 +26,15 @@ struct Instrument {
 struct Reverb {
   double level = 0.0;
   double room = 0.2;
+};
+
+/// An instrument as one player has set it up. Offsets add to what the SoundFont says.
+struct Patch {
+  Instrument instrument;
+  double tuning = 0.0;      ///< cents
+  double brightness = 0.0;  ///< cents of the low-pass filter's cutoff
+  double release = 0.0;     ///< time cents of the volume envelope's release
+  Reverb reverb;
 };
 
 /// SoundFonts held in memory and played by FluidSynth, offline. Loaded once; every `play` starts from
@@ -49,9 +56,10 @@ class SoundFonts {
   /// Programs that a bank of a font has, sorted.
   [[nodiscard]] std::vector<int> programs(std::size_t font, int bank) const;
   [[nodiscard]] std::string preset_name(const Instrument& instrument) const;
-  /// Mono (mean of left and right), `samples` long, at 44.1 kHz; events in time order.
-  [[nodiscard]] std::vector<float> play(const Instrument& instrument, const Reverb& reverb,
-                                        const std::vector<SoundEvent>& events, std::int64_t samples) const;
+  /// Mono (mean of left and right), `samples` long, at 44.1 kHz; events in time order. Drum kits are
+  /// played on channel 10, whatever bank they are in.
+  [[nodiscard]] std::vector<float> play(const Patch& patch, bool drums, const std::vector<SoundEvent>& events,
+                                        std::int64_t samples) const;
 
  private:
   struct Impl;

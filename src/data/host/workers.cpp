@@ -1,5 +1,6 @@
 #include "workers.hpp"
 
+#include <ATen/Parallel.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -37,6 +38,9 @@ bool send_line(int pipe, std::string line) {
                                 const std::function<void(std::int64_t)>& work) {
   int status = 0;
   try {
+    // One core a worker; and a fork has none of the threads of OpenMP's pool, for which it would wait
+    // forever.
+    at::set_num_threads(1);
     const auto stride = static_cast<std::size_t>(count);
     for (auto i = static_cast<std::size_t>(index); i < items.size(); i += stride) {
       throw_if_interrupted();
