@@ -59,6 +59,8 @@ void add_prepare(CLI::App& app, Context& context) {
       ->add_option("--minimum-rms", arguments->options.minimum_rms,
                    "clips with a source quieter than this are left out")
       ->capture_default_str();
+  command->add_option("-j,--workers", arguments->options.workers, "processes; 0: one a core")
+      ->check(CLI::NonNegativeNumber);
   command->callback([arguments, &context] { prepare(*arguments, context); });
 }
 

@@ -7,33 +7,13 @@
 
 #include "partita/io/atomic_file.hpp"
 #include "partita/io/config.hpp"
+#include "partita/io/report.hpp"
+#include "partita/io/safetensors.hpp"
+#include "store_files.hpp"
 
 namespace partita::data {
 namespace fs = std::filesystem;
 namespace {
-
-constexpr const char* kInfoFile = "store.toml";
-constexpr std::int64_t kVersion = 1;
-constexpr std::int64_t kShardBytes = 256LL << 20;
-
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out.push_back('\\');
-    out.push_back(c);
-  }
-  return out + "\"";
-}
-
-std::string info_text(const StoreInfo& info) {
-  std::vector<std::string> sources;
-  sources.reserve(info.sources.size());
-  for (const auto& source : info.sources) sources.push_back(quoted(source));
-  return fmt::format(
-      "version = {}\ncodec = {}\nsample_rate = {}\nlatent_dim = {}\nclip_frames = {}\nsources = [{}]\n",
-      kVersion, quoted(info.codec), info.sample_rate, info.latent_dim, info.clip_frames,
-      fmt::join(sources, ", "));
-}
 
 StoreInfo read_info(const fs::path& store) {
   const fs::path path = store / kInfoFile;
@@ -50,6 +30,7 @@ StoreInfo read_info(const fs::path& store) {
   info.latent_dim = config.get<std::int64_t>("latent_dim");
   info.clip_frames = config.get<std::int64_t>("clip_frames");
   info.sources = config.get<std::vector<std::string>>("sources");
+  info.codebooks = config.get<std::int64_t>("codebooks", 0);
   config.require(info.sample_rate > 0, "sample_rate", "a positive rate in Hz");
   config.require(info.latent_dim > 0, "latent_dim", "a positive number");
   config.require(info.clip_frames > 0, "clip_frames", "a positive number");
@@ -57,68 +38,58 @@ StoreInfo read_info(const fs::path& store) {
   return info;
 }
 
-std::vector<fs::path> shard_paths(const fs::path& folder) {
+/// The shards of a split by the store's index, which says how many there must be; stores made before there
+/// were indices have those that lie there.
+std::vector<fs::path> indexed_shards(const fs::path& store, const std::string& split) {
+  if (!fs::exists(store / kIndexFile)) return shard_paths(store / split);
   std::vector<fs::path> paths;
-  if (!fs::is_directory(folder)) return paths;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const fs::path& path = entry.path();
-    // Hidden files are temporaries of a writer that was killed.
-    if (path.extension() == ".safetensors" && path.filename().string().front() != '.') paths.push_back(path);
+  try {
+    const io::Json index = io::Json::parse(io::read_file(store / kIndexFile));
+    if (!index.contains(split)) return {};
+    for (const auto& shard : index.at(split))
+      paths.push_back(store / split / shard.at("file").get<std::string>());
+  } catch (const io::Json::exception& error) {
+    fail<DataError>("{}: not a store's index ({}); prepare the store again", (store / kIndexFile).string(),
+                    error.what());
   }
-  std::sort(paths.begin(), paths.end());
   return paths;
 }
 
-/// A tensor of a shard, of the wanted type and shape; −1 stands for any size.
+/// A tensor of a shard, of a wanted type and shape; −1 stands for any size.
 torch::Tensor shard_tensor(const io::SafetensorsFile& file, const fs::path& path, const std::string& name,
-                           torch::Dtype type, const std::vector<std::int64_t>& shape) {
+                           const std::vector<torch::Dtype>& types, const std::vector<std::int64_t>& shape) {
   if (!file.contains(name)) {
     fail<DataError>("{}: no tensor '{}', which {} promises; prepare the store again", path.string(), name,
                     kInfoFile);
   }
   torch::Tensor tensor = file.tensor(name);
-  bool same = tensor.scalar_type() == type && tensor.dim() == static_cast<std::int64_t>(shape.size());
+  const bool typed = std::find(types.begin(), types.end(), tensor.scalar_type()) != types.end();
+  bool same = typed && tensor.dim() == static_cast<std::int64_t>(shape.size());
   for (std::size_t i = 0; same && i < shape.size(); ++i) {
     same = shape[i] < 0 || tensor.size(static_cast<std::int64_t>(i)) == shape[i];
   }
   if (!same) {
     fail<DataError>("{}: tensor '{}' is {} [{}], expected {} [{}] (-1: any) by {}; prepare the store again",
                     path.string(), name, torch::toString(tensor.scalar_type()),
-                    fmt::join(tensor.sizes().vec(), ", "), torch::toString(type), fmt::join(shape, ", "),
-                    kInfoFile);
+                    fmt::join(tensor.sizes().vec(), ", "), torch::toString(types.front()),
+                    fmt::join(shape, ", "), kInfoFile);
   }
   return tensor;
 }
 
-torch::Tensor joined(const std::vector<torch::Tensor>& parts, const char* what) {
-  if (parts.empty()) fail<DataError>("the split keeps no {}", what);
-  return parts.size() == 1 ? parts.front().clone() : torch::cat(parts);
-}
-
 }  // namespace
 
-LatentStore::LatentStore(const fs::path& store, const std::string& split) : info_(read_info(store)) {
-  const auto sources = static_cast<std::int64_t>(info_.sources.size());
-  for (const auto& path : shard_paths(store / split)) {
-    const io::SafetensorsFile file(path);
-    Shard shard;
+LatentStore::LatentStore(const fs::path& store, const std::string& split,
+                         std::shared_ptr<codec::Codec> decoder)
+    : info_(read_info(store)), codec_(std::move(decoder)) {
+  if (info_.codebooks > 0 && codec_ == nullptr) codec_ = codec::make_codec(info_.codec);
+  for (const auto& path : indexed_shards(store, split)) {
+    if (!fs::exists(path)) {
+      fail<DataError>("{}: missing, though {} names it; prepare the store again", path.string(), kIndexFile);
+    }
+    Shard shard = open_shard(path);
     shard.first = size_;
-    shard.mixture =
-        shard_tensor(file, path, "mixture", torch::kFloat16, {-1, info_.latent_dim, info_.clip_frames});
-    const std::int64_t clips = shard.mixture.size(0);
-    if (sources > 0) {
-      shard.sources = shard_tensor(file, path, "sources", torch::kFloat16,
-                                   {clips, sources, info_.latent_dim, info_.clip_frames});
-    }
-    if (file.contains("mixture_audio")) {
-      shard.mixture_audio = shard_tensor(file, path, "mixture_audio", torch::kFloat32, {-1, -1});
-      if (sources > 0) {
-        shard.source_audio =
-            shard_tensor(file, path, "source_audio", torch::kFloat32,
-                         {shard.mixture_audio.size(0), sources, shard.mixture_audio.size(1)});
-      }
-    }
-    size_ += clips;
+    size_ += shard.mixture.size(0);
     shards_.push_back(std::move(shard));
   }
   if (size_ == 0) {
@@ -126,9 +97,31 @@ LatentStore::LatentStore(const fs::path& store, const std::string& split) : info
   }
 }
 
+LatentStore::Shard LatentStore::open_shard(const fs::path& path) const {
+  const io::SafetensorsFile file(path);
+  const auto sources = static_cast<std::int64_t>(info_.sources.size());
+  const std::vector<torch::Dtype> types = clip_types(info_);
+  const std::int64_t channels = clip_channels(info_);
+  Shard shard;
+  shard.mixture = shard_tensor(file, path, "mixture", types, {-1, channels, info_.clip_frames});
+  const std::int64_t clips = shard.mixture.size(0);
+  if (sources > 0) {
+    shard.sources = shard_tensor(file, path, "sources", types, {clips, sources, channels, info_.clip_frames});
+  }
+  if (!file.contains("mixture_audio")) return shard;
+  shard.mixture_audio = shard_tensor(file, path, "mixture_audio", {torch::kFloat32}, {-1, -1});
+  if (sources > 0) {
+    shard.source_audio = shard_tensor(file, path, "source_audio", {torch::kFloat32},
+                                      {shard.mixture_audio.size(0), sources, shard.mixture_audio.size(1)});
+  }
+  return shard;
+}
+
 std::int64_t LatentStore::size() const { return size_; }
 
-torch::Tensor LatentStore::gather(const std::vector<std::int64_t>& clips, torch::Tensor Shard::*part) const {
+torch::Tensor LatentStore::gather(const std::vector<std::int64_t>& clips,
+                                  torch::Tensor StoreClips::*part) const {
+  if (clips.empty()) fail<DataError>("no clips asked for");
   std::vector<torch::Tensor> rows;
   rows.reserve(clips.size());
   for (const std::int64_t clip : clips) {
@@ -139,19 +132,24 @@ torch::Tensor LatentStore::gather(const std::vector<std::int64_t>& clips, torch:
     const Shard& shard = *(after - 1);
     rows.push_back((shard.*part)[clip - shard.first]);
   }
-  if (rows.empty()) fail<DataError>("no clips asked for");
-  return torch::stack(rows).to(torch::kFloat32);
+  const torch::Tensor stacked = torch::stack(rows);
+  if (info_.codebooks == 0) return stacked.to(torch::kFloat32);
+  const torch::NoGradGuard no_gradients;
+  std::vector<std::int64_t> shape = stacked.sizes().vec();
+  const torch::Tensor codes = stacked.to(torch::kLong).reshape({-1, info_.codebooks, info_.clip_frames});
+  shape[shape.size() - 2] = info_.latent_dim;
+  return codec_->decode_codes(codes).to(torch::kFloat32).reshape(shape);
 }
 
 torch::Tensor LatentStore::mixtures(const std::vector<std::int64_t>& clips) const {
-  return gather(clips, &Shard::mixture);
+  return gather(clips, &StoreClips::mixture);
 }
 
 torch::Tensor LatentStore::sources(const std::vector<std::int64_t>& clips) const {
   if (info_.sources.empty()) {
     fail<DataError>("the store was prepared from mixtures without stems: it has no source latents");
   }
-  return gather(clips, &Shard::sources);
+  return gather(clips, &StoreClips::sources);
 }
 
 bool LatentStore::has_audio() const {
@@ -159,82 +157,19 @@ bool LatentStore::has_audio() const {
                      [](const Shard& shard) { return shard.mixture_audio.defined(); });
 }
 
-torch::Tensor LatentStore::mixture_audio() const {
+torch::Tensor LatentStore::joined(torch::Tensor StoreClips::*part, const char* what) const {
   std::vector<torch::Tensor> parts;
   for (const auto& shard : shards_) {
-    if (shard.mixture_audio.defined()) parts.push_back(shard.mixture_audio);
+    if ((shard.*part).defined()) parts.push_back(shard.*part);
   }
-  return joined(parts, "audio");
+  if (parts.empty()) fail<DataError>("the split keeps no {}", what);
+  return torch::cat(parts);
 }
+
+torch::Tensor LatentStore::mixture_audio() const { return joined(&StoreClips::mixture_audio, "audio"); }
 
 torch::Tensor LatentStore::source_audio() const {
-  std::vector<torch::Tensor> parts;
-  for (const auto& shard : shards_) {
-    if (shard.source_audio.defined()) parts.push_back(shard.source_audio);
-  }
-  return joined(parts, "audio of sources");
-}
-
-StoreWriter::StoreWriter(fs::path store, StoreInfo info) : store_(std::move(store)), info_(std::move(info)) {
-  if (fs::exists(store_ / kInfoFile)) {
-    fail<DataError>("{}: holds a latent store already; remove it or choose another folder", store_.string());
-  }
-}
-
-void StoreWriter::add(const std::string& split, const torch::Tensor& mixture, const torch::Tensor& sources,
-                      const torch::Tensor& mixture_audio, const torch::Tensor& source_audio) {
-  const auto count = static_cast<std::int64_t>(info_.sources.size());
-  const std::int64_t clips = mixture.size(0);
-  const std::vector<std::int64_t> expected{clips, info_.latent_dim, info_.clip_frames};
-  if (mixture.sizes().vec() != expected) {
-    fail<DataError>("mixture latents are [{}], expected [{}]", fmt::join(mixture.sizes().vec(), ", "),
-                    fmt::join(expected, ", "));
-  }
-  if (sources.defined() != (count > 0) ||
-      (count > 0 && sources.sizes().vec() !=
-                        std::vector<std::int64_t>{clips, count, info_.latent_dim, info_.clip_frames})) {
-    fail<DataError>("source latents must be [{}, {}, {}, {}], one for each of the store's sources", clips,
-                    count, info_.latent_dim, info_.clip_frames);
-  }
-  Pending& pending = pending_[split];
-  if (mixture_audio.defined()) {
-    if (mixture_audio.size(0) != clips || source_audio.defined() != (count > 0) || pending.bare) {
-      fail<DataError>(
-          "kept audio must come with every clip of a call, sources included, and before clips without");
-    }
-  }
-  pending.bare = !mixture_audio.defined();
-  if (pending.clips == 0 && pending.shards == 0) {  // shards of a run that was cut off
-    for (const auto& path : shard_paths(store_ / split)) fs::remove(path);
-  }
-  pending.mixture.push_back(mixture.to(torch::kCPU, torch::kFloat16).contiguous());
-  if (sources.defined()) pending.sources.push_back(sources.to(torch::kCPU, torch::kFloat16).contiguous());
-  if (mixture_audio.defined())
-    pending.mixture_audio.push_back(mixture_audio.to(torch::kCPU, torch::kFloat32));
-  if (source_audio.defined()) pending.source_audio.push_back(source_audio.to(torch::kCPU, torch::kFloat32));
-  pending.clips += clips;
-  const std::int64_t clip_bytes = 2 * (1 + count) * info_.latent_dim * info_.clip_frames;
-  if (pending.clips * clip_bytes >= kShardBytes) flush(split);
-}
-
-void StoreWriter::flush(const std::string& split) {
-  Pending& pending = pending_[split];
-  if (pending.clips == 0) return;
-  io::TensorMap tensors{{"mixture", torch::cat(pending.mixture)}};
-  if (!pending.sources.empty()) tensors["sources"] = torch::cat(pending.sources);
-  if (!pending.mixture_audio.empty()) tensors["mixture_audio"] = torch::cat(pending.mixture_audio);
-  if (!pending.source_audio.empty()) tensors["source_audio"] = torch::cat(pending.source_audio);
-  io::write_safetensors(store_ / split / fmt::format("{:05}.safetensors", pending.shards), tensors);
-  const std::int64_t shards = pending.shards + 1;
-  const bool bare = pending.bare;
-  pending = Pending{};
-  pending.shards = shards;
-  pending.bare = bare;
-}
-
-void StoreWriter::finish() {
-  for (const auto& [split, pending] : pending_) flush(split);
-  io::write_file(store_ / kInfoFile, info_text(info_));
+  return joined(&StoreClips::source_audio, "audio of sources");
 }
 
 }  // namespace partita::data

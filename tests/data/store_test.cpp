@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+
+#include "partita/codec/codec.hpp"
 #include "partita/io/error.hpp"
+#include "partita/io/safetensors.hpp"
 #include "scratch.hpp"
 
 namespace partita::data {
@@ -10,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-StoreInfo example_info() { return {"mel", 24000, 8, 5, {"drums", "bass"}}; }
+StoreInfo example_info() { return {"mel", 24000, 8, 5, {"drums", "bass"}, 0}; }
 
 /// Three clips with audio, then four without. Values are exact in half precision.
 void write_example(const fs::path& path) {
@@ -54,6 +58,74 @@ TEST(Store, WithoutStemsHasNoSources) {
   EXPECT_FALSE(store.has_audio());
   EXPECT_THROW((void)store.sources({0}), DataError);
   EXPECT_THROW((void)store.mixture_audio(), DataError);
+}
+
+/// Two codebooks of four vectors each in two dimensions; latents are the sums of the vectors chosen.
+class TinyCodec final : public codec::Codec {
+ public:
+  torch::Tensor encode(const torch::Tensor& samples) override { return decode_codes(encode_codes(samples)); }
+  torch::Tensor decode(const torch::Tensor& latents) override { return latents; }
+  torch::Tensor power_spectrum(const torch::Tensor& latents, std::int64_t /*window*/) override {
+    return latents;
+  }
+  std::int64_t codebooks() const override { return 2; }
+  torch::Tensor encode_codes(const torch::Tensor& samples) override {
+    return samples.expand({-1, 2, -1}).to(torch::kLong).remainder(4);
+  }
+  torch::Tensor decode_codes(const torch::Tensor& codes) override {
+    const torch::Tensor vectors = torch::arange(16).reshape({2, 4, 2}).to(torch::kFloat32);
+    const torch::Tensor first = vectors[0].index({codes.select(1, 0)});
+    return (first + vectors[1].index({codes.select(1, 1)})).transpose(1, 2);
+  }
+  std::string name() const override { return "tiny"; }
+  int sample_rate() const override { return 24000; }
+  int channels() const override { return 1; }
+  std::int64_t hop() const override { return 1; }
+  std::int64_t latent_dim() const override { return 2; }
+};
+
+TEST(Store, CodesAreKeptNarrowAndDecodedWhenRead) {
+  const Scratch scratch;
+  StoreInfo info{"tiny", 24000, 2, 6, {"drums", "bass"}, 2};
+  const auto codec = std::make_shared<TinyCodec>();
+  const torch::Tensor codes = torch::randint(0, 4, {5, 2, 6}, torch::kLong);
+  StoreWriter writer(scratch / "store", info);
+  writer.add("train", codes, torch::stack({codes, 3 - codes}, 1), {}, {});
+  EXPECT_THROW(
+      writer.add("train", torch::zeros({5, 3, 6}, torch::kLong), torch::stack({codes, codes}, 1), {}, {}),
+      DataError);
+  writer.finish();
+  const io::SafetensorsFile shard(scratch / "store" / "train" / "00000.safetensors");
+  EXPECT_EQ(shard.entries().at("mixture").dtype, torch::kInt16);
+  const LatentStore store(scratch / "store", "train", codec);
+  EXPECT_EQ(store.info().codebooks, 2);
+  const torch::Tensor picked = codes.index_select(0, torch::tensor({4, 1}));
+  EXPECT_TRUE(store.mixtures({4, 1}).equal(codec->decode_codes(picked)));
+  const torch::Tensor sources = store.sources({4, 1});
+  ASSERT_EQ(sources.sizes().vec(), (std::vector<std::int64_t>{2, 2, 2, 6}));
+  EXPECT_TRUE(sources.select(1, 1).equal(codec->decode_codes(3 - picked)));
+}
+
+TEST(Store, CodesTooHighForSixteenBitsTakeThirtyTwo) {
+  const Scratch scratch;
+  const StoreInfo info{"tiny", 24000, 2, 3, {}, 1};
+  write_shard(scratch / "store", "train", "00000", info,
+              {torch::full({1, 1, 3}, 40000, torch::kLong), {}, {}, {}});
+  const io::SafetensorsFile shard(scratch / "store" / "train" / "00000.safetensors");
+  EXPECT_EQ(shard.entries().at("mixture").dtype, torch::kInt32);
+  EXPECT_EQ(shard.tensor("mixture").max().item<std::int64_t>(), 40000);
+}
+
+TEST(Store, ShardThatTheIndexNamesMustBeThere) {
+  const Scratch scratch;
+  write_example(scratch / "store");
+  fs::rename(scratch / "store" / "validation" / "00000.safetensors",
+             scratch / "store" / "validation" / "00001.safetensors");
+  EXPECT_THROW(LatentStore(scratch / "store", "validation"), DataError);
+  write_bytes(scratch / "store" / "index.json", "{broken");
+  EXPECT_THROW(LatentStore(scratch / "store", "validation"), DataError);
+  fs::remove(scratch / "store" / "index.json");  // a store made before there were indices
+  EXPECT_EQ(LatentStore(scratch / "store", "validation").size(), 7);
 }
 
 TEST(Store, UnfinishedIsNoStoreAndFinishedIsNotOverwritten) {

@@ -61,6 +61,7 @@ struct WriterOptions {
   int channels = 2;
   Container container = Container::Wav;
   SampleFormat format = SampleFormat::Int16;  ///< ignored for MP3; Flac takes Int16 or Int24
+  int flac_level = 5;                         ///< 0: fastest, 8: smallest
 };
 
 /// File name extension, without the dot.

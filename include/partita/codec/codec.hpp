@@ -42,6 +42,17 @@ class Codec {
   /// superpose to the mixture.
   [[nodiscard]] virtual torch::Tensor share_out(const torch::Tensor& mixture, const torch::Tensor& shares);
 
+  /// Codebooks a frame has where latents are sums of codebook vectors; 0: the codec has no codes.
+  [[nodiscard]] virtual std::int64_t codebooks() const { return 0; }
+  /// As `encode`, to codes `[batch, codebooks(), frame]`, int64. Throws CodecError without codes.
+  [[nodiscard]] virtual torch::Tensor encode_codes(const torch::Tensor& /*samples*/) {
+    fail<CodecError>("codec '{}' has no codes", name());
+  }
+  /// Codes to the latents that `encode` gives. Throws CodecError without codes.
+  [[nodiscard]] virtual torch::Tensor decode_codes(const torch::Tensor& /*codes*/) {
+    fail<CodecError>("codec '{}' has no codes", name());
+  }
+
   [[nodiscard]] virtual std::string name() const = 0;
   [[nodiscard]] virtual int sample_rate() const = 0;
   [[nodiscard]] virtual int channels() const = 0;

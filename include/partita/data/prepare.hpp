@@ -20,6 +20,7 @@ struct PrepareOptions {
   double clip_seconds = 7.0;
   double minimum_rms = 0.01;               ///< clips in which a source stays under this are left out
   std::int64_t validation_waveforms = 64;  ///< clips of the validation and test splits kept as audio too
+  int workers = 0;                         ///< processes; 0: one a core
 };
 
 /// What was kept and what was left out, and why.
@@ -28,9 +29,11 @@ struct PrepareReport {
     std::string name;
     std::int64_t tracks = 0;
     std::int64_t clips = 0;
-    std::int64_t quiet_clips = 0;     ///< left out: a source under minimum_rms
-    std::int64_t skipped_tracks = 0;  ///< left out: source missing, stems of unequal length, unreadable
-    std::vector<std::string> reasons;
+    std::int64_t quiet_clips = 0;  ///< left out: a source under minimum_rms
+    std::int64_t skipped_tracks =
+        0;                           ///< left out: source missing, stems of unequal length, unreadable, short
+    std::int64_t missing_stems = 0;  ///< in the metadata but not on disk, beside others of their class
+    std::vector<std::string> reasons;  ///< of each skipped track
   };
   std::vector<Split> splits;
 };
@@ -38,8 +41,11 @@ struct PrepareReport {
 /// As {"splits": [...]}, for reports.
 [[nodiscard]] io::Json to_json(const PrepareReport& report);
 
-/// Cuts tracks into clips, mixture = mean of the sources, resamples to the codec's rate, encodes and
-/// writes a latent store.
+/// Cuts tracks into clips, mixture = mean of the sources, resamples to the codec's rate, encodes (to codes
+/// where the codec has them) and writes a latent store. The store does not depend on the number of workers.
+/// What an interrupted run finished is kept; it goes on when called with the same options. Throws UsageError
+/// for options that make no sense, DataError for a folder of another layout, for one without usable clips
+/// and for an output that holds a store or was begun with other options.
 PrepareReport prepare(const PrepareOptions& options, Progress& progress);
 
 }  // namespace partita::data

@@ -5,11 +5,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "partita/codec/codec.hpp"
 #include "partita/data/error.hpp"
-#include "partita/io/safetensors.hpp"
 
 namespace partita::data {
 
@@ -20,15 +21,25 @@ struct StoreInfo {
   std::int64_t latent_dim = 0;
   std::int64_t clip_frames = 0;      ///< latent frames a clip
   std::vector<std::string> sources;  ///< empty when stems are unknown
+  std::int64_t codebooks = 0;        ///< clips are kept as codes of so many codebooks; 0: as latents
 };
 
-/// One split of a latent store on disk: `<store>/<split>/*.safetensors` with
-/// "mixture" `[clip, channel, frame]` (F16), where stems are known "sources"
-/// `[clip, source, channel, frame]` (F16), and for some clips of validation and test
-/// "mixture_audio" `[n, sample]`, "source_audio" `[n, source, sample]` (F32, first n clips).
+/// Clips of a store: mixture `[clip, channel, frame]`, where stems are known sources `[clip, source, channel,
+/// frame]`, and for clips kept as audio too mixture_audio `[n, sample]` and source_audio `[n, source,
+/// sample]`. In a store of codes "channel" is the codebook.
+struct StoreClips {
+  torch::Tensor mixture, sources, mixture_audio, source_audio;
+};
+
+/// One split of a latent store on disk: `<store>/<split>/*.safetensors`, memory-mapped, with the tensors of
+/// StoreClips: latents F16, codes I16 or I32, audio F32 (first n clips). Codes are decoded when they are
+/// read, by the codec that store.toml names.
 class LatentStore {
  public:
-  LatentStore(const std::filesystem::path& store, const std::string& split);
+  /// Throws DataError for a store that is missing, unfinished, incomplete or not shaped as it says. `decoder`
+  /// decodes codes in place of the codec by that name.
+  LatentStore(const std::filesystem::path& store, const std::string& split,
+              std::shared_ptr<codec::Codec> decoder = {});
 
   [[nodiscard]] const StoreInfo& info() const { return info_; }
   [[nodiscard]] std::int64_t size() const;  ///< clips
@@ -42,26 +53,39 @@ class LatentStore {
   [[nodiscard]] torch::Tensor source_audio() const;
 
  private:
-  struct Shard {
-    torch::Tensor mixture, sources, mixture_audio, source_audio;
+  struct Shard : StoreClips {
     std::int64_t first = 0;
   };
+  [[nodiscard]] Shard open_shard(const std::filesystem::path& path) const;
   [[nodiscard]] torch::Tensor gather(const std::vector<std::int64_t>& clips,
-                                     torch::Tensor Shard::*part) const;
+                                     torch::Tensor StoreClips::*part) const;
+  [[nodiscard]] torch::Tensor joined(torch::Tensor StoreClips::*part, const char* what) const;
 
   StoreInfo info_;
+  std::shared_ptr<codec::Codec> codec_;  ///< of a store of codes
   std::vector<Shard> shards_;
   std::int64_t size_ = 0;
 };
 
-/// Writes a split shard by shard; the store becomes readable when `finish` has written store.toml.
+/// Writes `<store>/<split>/<name>.safetensors`, atomically. Shards are read in the order of their names.
+/// Throws DataError for shapes that disagree with `info`.
+void write_shard(const std::filesystem::path& store, const std::string& split, const std::string& name,
+                 const StoreInfo& info, const StoreClips& clips);
+
+/// Makes the shards below `store` a store: writes index.json, which names them and their clips, and then
+/// store.toml.
+void finish_store(const std::filesystem::path& store, const StoreInfo& info);
+
+/// Whether a finished store lies there.
+[[nodiscard]] bool is_store(const std::filesystem::path& store);
+
+/// Writes splits clip by clip; the store becomes readable when `finish` is called.
 class StoreWriter {
  public:
   /// Throws DataError if the folder holds a finished store.
   StoreWriter(std::filesystem::path store, StoreInfo info);
-  /// Adds clips to a split: mixture `[clip, channel, frame]`, sources `[clip, source, channel, frame]`
-  /// or undefined, audio likewise `[clip, sample]`, `[clip, source, sample]` or undefined. Clips with
-  /// audio come before those without. Throws DataError for other shapes.
+  /// Adds clips to a split; sources and audio undefined where there are none. Clips with audio come before
+  /// those without. Throws DataError for other shapes.
   void add(const std::string& split, const torch::Tensor& mixture, const torch::Tensor& sources,
            const torch::Tensor& mixture_audio, const torch::Tensor& source_audio);
   void finish();
@@ -69,8 +93,8 @@ class StoreWriter {
  private:
   void flush(const std::string& split);
   struct Pending {
-    std::vector<torch::Tensor> mixture, sources, mixture_audio, source_audio;
-    std::int64_t clips = 0;
+    std::vector<StoreClips> clips;
+    std::int64_t bytes = 0;
     std::int64_t shards = 0;
     bool bare = false;  ///< clips without audio were added
   };

@@ -48,6 +48,9 @@ void require_valid(const std::filesystem::path& path, const WriterOptions& optio
   if (options.container == Container::Flac && options.format == SampleFormat::Float32) {
     fail<AudioError>("{}: flac holds 16 or 24-bit samples, float was asked for; choose wav", name);
   }
+  if (options.flac_level < 0 || options.flac_level > 8) {
+    fail<AudioError>("{}: a flac level of 0 to 8 was expected, found {}", name, options.flac_level);
+  }
   if (options.container == Container::Mp3 &&
       std::ranges::find(kMp3Rates, options.sample_rate) == kMp3Rates.end()) {
     fail<AudioError>(
@@ -162,6 +165,9 @@ void AudioWriter::Impl::configure() {
     int mode = SF_BITRATE_MODE_VARIABLE;
     double level = 0.0;  // LAME's V0, its best
     sf_command(handle.get(), SFC_SET_BITRATE_MODE, &mode, sizeof(mode));
+    sf_command(handle.get(), SFC_SET_COMPRESSION_LEVEL, &level, sizeof(level));
+  } else {
+    double level = options.flac_level / 8.0;
     sf_command(handle.get(), SFC_SET_COMPRESSION_LEVEL, &level, sizeof(level));
   }
 }

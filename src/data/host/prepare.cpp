@@ -1,205 +1,35 @@
 #include "partita/data/prepare.hpp"
 
+#include <fmt/ranges.h>
 #include <torch/types.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
-#include <map>
-#include <optional>
 #include <set>
 #include <utility>
 
-#include "partita/audio/error.hpp"
-#include "partita/base/interrupt.hpp"
-#include "partita/codec/codec.hpp"
+#include "clip_encoder.hpp"
 #include "partita/data/store.hpp"
+#include "partita/io/atomic_file.hpp"
 #include "partita/io/report.hpp"
+#include "partita/io/sha256.hpp"
 #include "tracks.hpp"
+#include "workers.hpp"
 
 namespace partita::data {
+namespace fs = std::filesystem;
 namespace {
 
-constexpr std::int64_t kEncodeBatch = 16;  // clips encoded at once
-constexpr std::int64_t kAudioClipsPerTrack = 2;
-constexpr std::size_t kMostReasons = 50;  // named in the report of a split
-
-using Indices = std::vector<std::int64_t>;
-
-/// The clips of one track that are loud enough.
-struct Clips {
-  torch::Tensor sources;  ///< `[clip, source, sample]`; undefined when there are none
-  std::int64_t quiet = 0;
-  [[nodiscard]] std::int64_t size() const { return sources.defined() ? sources.size(0) : 0; }
-};
-
-Clips cut(const torch::Tensor& track, std::int64_t length, double minimum_rms) {
-  Clips clips;
-  const std::int64_t count = track.size(1) / length;
-  if (count == 0) return clips;
-  const torch::Tensor all =
-      track.narrow(1, 0, count * length).reshape({track.size(0), count, length}).transpose(0, 1);
-  const torch::Tensor loud = all.square().mean(-1).sqrt().ge(minimum_rms).all(1).nonzero().squeeze(1);
-  clips.quiet = count - loud.size(0);
-  if (loud.size(0) > 0) clips.sources = all.index_select(0, loud).contiguous();
-  return clips;
-}
-
-/// `count` of `size` places, evenly spread.
-Indices spread(std::int64_t size, std::int64_t count) {
-  Indices places;
-  const std::int64_t taken = std::min(size, count);
-  places.reserve(static_cast<std::size_t>(taken));
-  for (std::int64_t i = 0; i < taken; ++i) places.push_back((2 * i + 1) * size / (2 * taken));
-  return places;
-}
-
-Indices all_but(std::int64_t size, const Indices& left_out) {
-  Indices places;
-  for (std::int64_t i = 0; i < size; ++i) {
-    if (std::find(left_out.begin(), left_out.end(), i) == left_out.end()) places.push_back(i);
-  }
-  return places;
-}
-
-/// Encodes clips and hands them to the store.
-class Preparation {
- public:
-  Preparation(const PrepareOptions& options, Progress& progress)
-      : options_(options),
-        progress_(progress),
-        codec_(codec::make_codec(options.codec)),
-        info_(store_info()),
-        length_(std::llround(options.clip_seconds * codec_->sample_rate())),
-        writer_(options.output, info_) {}
-
-  PrepareReport run() {
-    const TracksBySplit splits = find_tracks(options_);
-    PrepareReport report;
-    for (const auto& [name, tracks] : splits) {
-      split_ = {};
-      split_.name = name;
-      prepare_split(tracks);
-      report.splits.push_back(split_);
-    }
-    return report;
-  }
-  void finish() { writer_.finish(); }
-
- private:
-  [[nodiscard]] bool with_stems() const { return options_.layout != PrepareOptions::Layout::Mixtures; }
-
-  [[nodiscard]] StoreInfo store_info() const {
-    StoreInfo info;
-    info.codec = options_.codec;
-    info.sample_rate = codec_->sample_rate();
-    info.latent_dim = codec_->latent_dim();
-    const std::int64_t length = std::llround(options_.clip_seconds * codec_->sample_rate());
-    info.clip_frames = (length + codec_->hop() - 1) / codec_->hop();
-    if (with_stems()) info.sources = options_.sources;
-    return info;
-  }
-
-  void prepare_split(const std::vector<Track>& tracks) {
-    progress_.begin("preparing " + split_.name, static_cast<std::int64_t>(tracks.size()), "tracks");
-    std::map<std::string, Indices> kept;
-    if (split_.name != "train") kept = keep_audio(tracks);
-    for (const auto& track : tracks) {
-      const std::optional<Clips> clips = read(track, true);
-      if (clips) {
-        ++split_.tracks;
-        split_.quiet_clips += clips->quiet;
-        add(*clips, all_but(clips->size(), kept[track.name]), false);
-      }
-      progress_.advance(1, track.name);
-    }
-    progress_.end();
-  }
-
-  /// Writes the first clips of a split, with audio, from as many tracks as can be; returns the places
-  /// of these clips in their tracks.
-  std::map<std::string, Indices> keep_audio(const std::vector<Track>& tracks) {
-    std::map<std::string, Indices> kept;
-    std::int64_t missing = options_.validation_waveforms;
-    const auto count = static_cast<std::int64_t>(tracks.size());
-    if (count == 0) return kept;
-    const std::int64_t each = std::max(kAudioClipsPerTrack, (missing + count - 1) / count);
-    for (const auto& track : tracks) {
-      if (missing <= 0) break;
-      const std::optional<Clips> clips = read(track, false);
-      if (!clips) continue;
-      const Indices places = spread(clips->size(), std::min(each, missing));
-      add(*clips, places, true);
-      missing -= static_cast<std::int64_t>(places.size());
-      kept[track.name] = places;
-    }
-    return kept;
-  }
-
-  /// The clips of a track, or nothing when it cannot be used, which is written down if `noted`.
-  std::optional<Clips> read(const Track& track, bool noted) {
-    throw_if_interrupted();
-    std::string reason = track.fault;
-    if (reason.empty()) {
-      try {
-        const torch::Tensor samples = read_track(track, codec_->sample_rate());
-        return cut(samples, length_, options_.minimum_rms);
-      } catch (const audio::AudioError& error) {
-        reason = error.what();
-      } catch (const DataError& error) {
-        reason = error.what();
-      }
-    }
-    if (noted) {
-      ++split_.skipped_tracks;
-      if (split_.reasons.size() < kMostReasons) split_.reasons.push_back(track.name + ": " + reason);
-    }
-    return std::nullopt;
-  }
-
-  void add(const Clips& clips, const Indices& places, bool audio) {
-    const auto total = static_cast<std::int64_t>(places.size());
-    for (std::int64_t at = 0; at < total; at += kEncodeBatch) {
-      throw_if_interrupted();
-      const auto first = places.begin() + at;
-      const Indices batch(first, first + std::min(kEncodeBatch, total - at));
-      add_batch(clips.sources.index_select(0, torch::tensor(batch, torch::kLong)), audio);
-    }
-  }
-
-  /// `sources` is `[clip, source, sample]`; the mixture is their mean.
-  void add_batch(const torch::Tensor& sources, bool audio) {
-    const std::int64_t clips = sources.size(0);
-    const std::int64_t count = sources.size(1);
-    const torch::Tensor mixture = sources.mean(1);
-    const torch::Tensor none;
-    torch::Tensor source_latents;
-    if (with_stems()) {
-      const torch::Tensor latents = encode(sources.reshape({clips * count, sources.size(2)}));
-      source_latents = latents.reshape({clips, count, latents.size(1), latents.size(2)});
-    }
-    writer_.add(split_.name, encode(mixture), source_latents, audio ? mixture : none,
-                audio && with_stems() ? sources : none);
-    split_.clips += clips;
-  }
-
-  /// `[n, sample]` to `[n, channel, frame]`; the mono signal fills every channel of the codec.
-  torch::Tensor encode(const torch::Tensor& samples) {
-    return codec_->encode(samples.unsqueeze(1).expand({-1, codec_->channels(), -1}).contiguous());
-  }
-
-  const PrepareOptions& options_;
-  Progress& progress_;
-  std::shared_ptr<codec::Codec> codec_;
-  StoreInfo info_;
-  std::int64_t length_;
-  StoreWriter writer_;
-  PrepareReport::Split split_;
-};
+constexpr std::size_t kTracksPerGroup = 4;
+constexpr const char* kRecipeFile = "prepare.json";
+constexpr const char* kGroupFolder = "finished";  // reports of groups, while a store is being made
 
 void check(const PrepareOptions& options) {
   if (!(options.clip_seconds > 0.0 && options.clip_seconds <= 600.0)) {
     fail<UsageError>("clip_seconds: expected more than 0 and at most 600, found {}", options.clip_seconds);
   }
+  if (options.workers < 0) fail<UsageError>("workers: expected 0 or more, found {}", options.workers);
   if (!(options.minimum_rms >= 0.0)) {
     fail<UsageError>("minimum_rms: expected 0 or more, found {}", options.minimum_rms);
   }
@@ -211,51 +41,161 @@ void check(const PrepareOptions& options) {
   }
 }
 
-io::Json full_report(const PrepareOptions& options, const PrepareReport& report) {
-  io::Json full{{"input", options.input.string()},
-                {"codec", options.codec},
-                {"sources", options.sources},
-                {"clip_seconds", options.clip_seconds},
-                {"minimum_rms", options.minimum_rms}};
-  full.update(to_json(report));
-  return full;
+io::Json recipe(const PrepareOptions& options) {
+  return {{"input", fs::absolute(options.input).lexically_normal().string()},
+          {"codec", options.codec},
+          {"sources", options.sources},
+          {"clip_seconds", options.clip_seconds},
+          {"minimum_rms", options.minimum_rms},
+          {"validation_waveforms", options.validation_waveforms}};
 }
 
-std::int64_t clips_of(const PrepareReport& report) {
-  std::int64_t clips = 0;
-  for (const auto& split : report.splits) clips += split.clips;
-  return clips;
+/// Groups of one store share a recipe and the list of tracks: going on with others is refused.
+void keep_recipe(const PrepareOptions& options, const TracksBySplit& splits) {
+  if (is_store(options.output)) {
+    fail<DataError>("{}: holds a latent store already; remove it or choose another folder",
+                    options.output.string());
+  }
+  std::string names;
+  for (const auto& [split, tracks] : splits) {
+    for (const auto& track : tracks) names += split + "/" + track.name + "\n";
+  }
+  io::Json text = recipe(options);
+  text["tracks"] = io::sha256(names);
+  const fs::path path = options.output / kRecipeFile;
+  const std::string bytes = text.dump(2) + "\n";
+  if (fs::exists(path) && io::read_file(path) != bytes) {
+    fail<DataError>(
+        "{}: this store was begun with other options or other tracks; remove the folder, choose another, or "
+        "go on with those that this file names",
+        path.string());
+  }
+  io::write_file(path, bytes);
+}
+
+/// How many clips of the i-th of `count` tracks are kept as audio, so that there are `wanted` in all.
+std::int64_t share(std::int64_t wanted, std::int64_t i, std::int64_t count) {
+  return wanted / count + (i < wanted % count ? 1 : 0);
+}
+
+std::vector<TrackGroup> group_tracks(const PrepareOptions& options, const TracksBySplit& splits) {
+  std::vector<TrackGroup> groups;
+  for (const auto& [split, tracks] : splits) {
+    for (std::size_t i = 0; i < tracks.size(); ++i) {
+      if (i % kTracksPerGroup == 0)
+        groups.push_back({split, fmt::format("{:06}", i / kTracksPerGroup), {}, {}});
+      groups.back().tracks.push_back(tracks[i]);
+      groups.back().kept.push_back(split == "train"
+                                       ? 0
+                                       : share(options.validation_waveforms, static_cast<std::int64_t>(i),
+                                               static_cast<std::int64_t>(tracks.size())));
+    }
+  }
+  return groups;
+}
+
+fs::path finished_file(const PrepareOptions& options, const TrackGroup& group) {
+  return options.output / kGroupFolder / (group.split + "-" + group.name + ".json");
+}
+
+io::Json to_json(const PrepareReport::Split& split) {
+  return {{"name", split.name},
+          {"tracks", split.tracks},
+          {"clips", split.clips},
+          {"quiet_clips", split.quiet_clips},
+          {"skipped_tracks", split.skipped_tracks},
+          {"missing_stems", split.missing_stems},
+          {"reasons", split.reasons}};
+}
+
+/// Adds what a finished group has counted.
+void add_group(PrepareReport::Split& split, const fs::path& file) {
+  const io::Json group = io::Json::parse(io::read_file(file));
+  split.tracks += group.at("tracks").get<std::int64_t>();
+  split.clips += group.at("clips").get<std::int64_t>();
+  split.quiet_clips += group.at("quiet_clips").get<std::int64_t>();
+  split.skipped_tracks += group.at("skipped_tracks").get<std::int64_t>();
+  split.missing_stems += group.at("missing_stems").get<std::int64_t>();
+  for (const auto& reason : group.at("reasons")) split.reasons.push_back(reason.get<std::string>());
+}
+
+PrepareReport gather(const PrepareOptions& options, const TracksBySplit& splits,
+                     const std::vector<TrackGroup>& groups) {
+  PrepareReport report;
+  for (const auto& [name, tracks] : splits) {
+    PrepareReport::Split split;
+    split.name = name;
+    for (const auto& group : groups) {
+      if (group.split == name) add_group(split, finished_file(options, group));
+    }
+    report.splits.push_back(std::move(split));
+  }
+  return report;
+}
+
+void require_clips(const PrepareOptions& options, const PrepareReport& report) {
+  std::string reason = "sources too quiet";
+  for (const auto& split : report.splits) {
+    if (split.clips > 0) return;
+    if (!split.reasons.empty()) reason = split.reasons.front();
+  }
+  fail<DataError>(
+      "{}: no clip of {:g} s is left after leaving out quiet ones and unusable tracks; the reasons: {}",
+      options.input.string(), options.clip_seconds, reason);
+}
+
+/// Prepares the groups that no earlier run has finished.
+void prepare_groups(const PrepareOptions& options, const ClipEncoder& encoder,
+                    const std::vector<TrackGroup>& groups, Progress& progress) {
+  std::vector<std::int64_t> unfinished;
+  std::int64_t tracks = 0;
+  std::int64_t finished = 0;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const auto size = static_cast<std::int64_t>(groups[i].tracks.size());
+    tracks += size;
+    if (fs::exists(finished_file(options, groups[i])))
+      finished += size;
+    else
+      unfinished.push_back(static_cast<std::int64_t>(i));
+  }
+  progress.begin("preparing", tracks, "tracks");
+  progress.advance(finished);
+  const auto work = [&](std::int64_t item) {
+    const TrackGroup& group = groups[static_cast<std::size_t>(item)];
+    io::write_file(finished_file(options, group), to_json(encoder.write(group)).dump());
+    return static_cast<std::int64_t>(group.tracks.size());
+  };
+  run_forked(unfinished, worker_count(options.workers, unfinished.size()), work, progress);
+  progress.end();
 }
 
 }  // namespace
 
 io::Json to_json(const PrepareReport& report) {
   io::Json splits = io::Json::array();
-  for (const auto& split : report.splits) {
-    splits.push_back({{"name", split.name},
-                      {"tracks", split.tracks},
-                      {"clips", split.clips},
-                      {"quiet_clips", split.quiet_clips},
-                      {"skipped_tracks", split.skipped_tracks},
-                      {"reasons", split.reasons}});
-  }
+  for (const auto& split : report.splits) splits.push_back(to_json(split));
   return {{"splits", std::move(splits)}};
 }
 
-PrepareReport prepare(const PrepareOptions& options, Progress& progress) {
-  const torch::NoGradGuard no_gradients;
-  check(options);
-  Preparation preparation(options, progress);
-  PrepareReport report = preparation.run();
-  if (clips_of(report) == 0) {
-    fail<DataError>(
-        "{}: no clip of {:g} s is left after leaving out quiet ones and unusable tracks; the reasons: {}",
-        options.input.string(), options.clip_seconds,
-        report.splits.front().reasons.empty() ? "tracks too short or sources too quiet"
-                                              : report.splits.front().reasons.front());
+PrepareReport prepare(const PrepareOptions& requested, Progress& progress) {
+  PrepareOptions options = requested;
+  for (auto& source : options.sources) {
+    std::transform(source.begin(), source.end(), source.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   }
-  io::write_report(full_report(options, report), (options.output / "report.json").string());
-  preparation.finish();
+  check(options);
+  const TracksBySplit splits = find_tracks(options);
+  const ClipEncoder encoder(options);
+  keep_recipe(options, splits);
+  const std::vector<TrackGroup> groups = group_tracks(options, splits);
+  prepare_groups(options, encoder, groups, progress);
+  PrepareReport report = gather(options, splits, groups);
+  require_clips(options, report);
+  io::Json full = recipe(options);
+  full.update(to_json(report));
+  io::write_report(full, (options.output / "report.json").string());
+  finish_store(options.output, encoder.info());
+  fs::remove_all(options.output / kGroupFolder);
   return report;
 }
 

@@ -2,10 +2,7 @@
 
 #include <yaml-cpp/yaml.h>
 
-#include <algorithm>
-#include <cmath>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "midi_library.hpp"
@@ -126,15 +123,14 @@ RenderReport render(const RenderOptions& requested, Progress& progress) {
   const std::vector<std::int64_t> songs = unfinished_songs(options, material);
   keep_recipe(options.output, recipe(options, palette.files(), midi));
   if (!options.midi.empty()) io::write_report(report_of(midi), (options.output / kMidiFile).string());
-  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  const auto most = std::max<std::int64_t>(1, static_cast<std::int64_t>(songs.size()));
-  const auto workers = std::min<std::int64_t>(options.workers > 0 ? options.workers : cores, most);
   progress.begin("rendering", options.songs, "songs");
   progress.advance(options.songs - static_cast<std::int64_t>(songs.size()));
   try {
-    run_forked(
-        songs, static_cast<int>(workers),
-        [&](std::int64_t song) { render_song(options, song, material, palette); }, progress);
+    const auto work = [&](std::int64_t song) {
+      render_song(options, song, material, palette);
+      return std::int64_t{1};
+    };
+    run_forked(songs, worker_count(options.workers, songs.size()), work, progress);
   } catch (...) {
     remove_unfinished(options, songs);
     throw;

@@ -55,18 +55,23 @@ void find_slakh_stems(const fs::path& folder, const std::vector<std::string>& wa
   for (const auto& source : wanted) {
     std::vector<fs::path> files;
     for (const auto& stem : stems[source]) {
-      files.push_back(folder / "stems" / (stem + ".flac"));
-      if (!fs::exists(files.back()) && track.fault.empty()) {
-        track.fault = fmt::format("stem {} ({}) is not on disk", stem, source);
-      }
+      const fs::path file = folder / "stems" / (stem + ".flac");
+      if (fs::exists(file))
+        files.push_back(file);
+      else
+        ++track.missing_stems;  // some of Slakh2100's were never rendered
     }
-    if (files.empty() && track.fault.empty()) track.fault = fmt::format("has no stem of class '{}'", source);
+    if (files.empty() && track.fault.empty()) {
+      const char* where = stems[source].empty() ? "" : " on disk";
+      track.fault = fmt::format("has no stem of class '{}'{}", source, where);
+    }
     track.sources.push_back(std::move(files));
   }
 }
 
 Track slakh_track(const fs::path& folder, const std::vector<std::string>& wanted) {
-  Track track{folder.filename().string(), {}, {}};
+  Track track;
+  track.name = folder.filename().string();
   try {
     find_slakh_stems(folder, wanted, track);
   } catch (const YAML::Exception& error) {
@@ -98,7 +103,8 @@ TracksBySplit find_slakh(const PrepareOptions& options) {
 std::vector<Track> musdb_tracks(const fs::path& folder, const std::vector<std::string>& wanted) {
   std::vector<Track> tracks;
   for (const auto& song : sorted_folders(folder)) {
-    Track track{song.filename().string(), {}, {}};
+    Track track;
+    track.name = song.filename().string();
     for (const auto& source : wanted) {
       const fs::path file = song / (source + ".wav");
       if (!fs::exists(file) && track.fault.empty()) track.fault = fmt::format("{}.wav is missing", source);
@@ -149,7 +155,7 @@ TracksBySplit find_mixtures(const PrepareOptions& options) {
   for (const char* split : kSplits) splits.emplace_back(split, std::vector<Track>());
   for (const auto& file : files) {
     splits[split_of_mixture(file.filename().string())].second.push_back(
-        {file.lexically_relative(options.input).generic_string(), {{file}}, {}});
+        {file.lexically_relative(options.input).generic_string(), {{file}}, {}, 0});
   }
   return splits;
 }

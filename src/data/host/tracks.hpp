@@ -16,7 +16,8 @@ namespace partita::data {
 struct Track {
   std::string name;
   std::vector<std::vector<std::filesystem::path>> sources;
-  std::string fault;  ///< why the track cannot be used; empty: it can
+  std::string fault;               ///< why the track cannot be used; empty: it can
+  std::int64_t missing_stems = 0;  ///< of the wanted classes, not on disk
 };
 
 /// The tracks of each split, in the order in which splits are written (train, validation, test), each

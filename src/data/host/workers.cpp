@@ -2,17 +2,20 @@
 
 #include <ATen/Parallel.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <thread>
 
 #include "partita/base/interrupt.hpp"
 #include "partita/data/error.hpp"
@@ -20,7 +23,7 @@
 namespace partita::data {
 namespace {
 
-/// Lines that workers send: "done", or "fail " and a message. Short enough to be written whole.
+/// Lines that workers send: "done " and how much, or "fail " and a message. Short enough to be written whole.
 constexpr std::size_t kLongestLine = 2048;
 constexpr int kPollMilliseconds = 200;
 
@@ -35,7 +38,7 @@ bool send_line(int pipe, std::string line) {
 
 /// The life of a worker process. Ends it without running the parent's destructors.
 [[noreturn]] void work_and_exit(const std::vector<std::int64_t>& items, int index, int count, int pipe,
-                                const std::function<void(std::int64_t)>& work) {
+                                const std::function<std::int64_t(std::int64_t)>& work) {
   int status = 0;
   try {
     // One core a worker; and a fork has none of the threads of OpenMP's pool, for which it would wait
@@ -44,8 +47,7 @@ bool send_line(int pipe, std::string line) {
     const auto stride = static_cast<std::size_t>(count);
     for (auto i = static_cast<std::size_t>(index); i < items.size(); i += stride) {
       throw_if_interrupted();
-      work(items[i]);
-      if (!send_line(pipe, "done")) break;
+      if (!send_line(pipe, fmt::format("done {}", work(items[i])))) break;
     }
   } catch (const Interrupted&) {
     status = 130;
@@ -75,7 +77,7 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
 
   void start(const std::vector<std::int64_t>& items, int index, int count,
-             const std::function<void(std::int64_t)>& work) {
+             const std::function<std::int64_t(std::int64_t)>& work) {
     const pid_t parent = getpid();
     const pid_t process = fork();
     if (process < 0) fail<DataError>("cannot start a worker process: {}", std::strerror(errno));
@@ -129,7 +131,7 @@ class Workers {
 }  // namespace
 
 void run_forked(const std::vector<std::int64_t>& items, int count,
-                const std::function<void(std::int64_t)>& work, Progress& progress) {
+                const std::function<std::int64_t(std::int64_t)>& work, Progress& progress) {
   std::fflush(nullptr);  // what is buffered here must not be written by the children too
   Workers workers;
   for (int i = 0; i < count; ++i) workers.start(items, i, count, work);
@@ -141,10 +143,16 @@ void run_forked(const std::vector<std::int64_t>& items, int count,
       const std::string line = lines.substr(0, end);
       lines.erase(0, end + 1);
       if (line.rfind("fail ", 0) == 0) throw DataError(line.substr(5));
-      progress.advance();
+      progress.advance(std::stoll(line.substr(5)));
     }
   }
   workers.join();
+}
+
+int worker_count(int asked, std::size_t items) {
+  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const auto most = std::clamp<std::size_t>(items, 1, 1024);
+  return std::min(asked > 0 ? asked : cores, static_cast<int>(most));
 }
 
 }  // namespace partita::data

@@ -102,6 +102,8 @@ TEST(Prepare, CountsWhatIsLeftOut) {
   const fs::path train = options.input / "train";
   for (int i = 1; i <= 7; ++i) write_slakh_track(train / ("Track0000" + std::to_string(i)), 2.0);
   fs::remove(train / "Track00002/stems/S01.flac");
+  fs::remove(train / "Track00002/stems/S02.flac");
+  fs::remove(train / "Track00001/stems/S02.flac");  // the other bass stem is there
   write_bytes(train / "Track00003/metadata.yaml", "stems: {S00: {inst_class: Drums}}\n");
   write_audio(train / "Track00004/stems/S00.flac", sine(1.5, 3000.0, 0.4));
   write_bytes(train / "Track00005/stems/S00.flac", "this is no audio");
@@ -116,12 +118,61 @@ TEST(Prepare, CountsWhatIsLeftOut) {
   EXPECT_EQ(split.clips, 3);
   EXPECT_EQ(split.quiet_clips, 1);
   EXPECT_EQ(split.skipped_tracks, 5);
+  EXPECT_EQ(split.missing_stems, 1);
   ASSERT_EQ(split.reasons.size(), 5U);
   for (std::size_t i = 0; i < 5; ++i) {
     EXPECT_EQ(split.reasons[i].rfind("Track0000" + std::to_string(i + 2), 0), 0U) << split.reasons[i];
   }
   const auto report = nlohmann::json::parse(bytes_of(options.output / "report.json"));
   EXPECT_EQ(report["splits"][0]["skipped_tracks"], 5);
+}
+
+TEST(Prepare, SameBytesWithOneAndTwoWorkersAndResumes) {
+  const Scratch scratch;
+  PrepareOptions options = slakh_options(scratch);
+  options.sources = {"Bass", "piano", "Drums"};
+  for (int i = 1; i <= 9; ++i) {
+    const fs::path split = options.input / (i < 7 ? "train" : i < 8 ? "validation" : "test");
+    write_slakh_track(split / ("Track0000" + std::to_string(i)), 1.0 + 0.5 * i);
+  }
+  Progress silent;
+  options.workers = 1;
+  prepare(options, silent);
+  const auto bytes = tree_of(options.output);
+  options.output = scratch / "two";
+  options.workers = 2;
+  prepare(options, silent);
+  EXPECT_TRUE(tree_of(options.output) == bytes);
+
+  options.output = scratch / "cut off";
+  options.workers = 1;
+  write_bytes(options.output / "test", "a file where a folder must be");
+  EXPECT_THROW(prepare(options, silent), DataError);
+  fs::remove(options.output / "test");
+  const auto first = options.output / "train" / "clips-000000.safetensors";
+  ASSERT_TRUE(fs::exists(first));
+  const auto written = fs::last_write_time(first);
+  EXPECT_THROW(LatentStore(options.output, "train"), DataError);  // not finished
+  options.minimum_rms = 0.5;
+  EXPECT_THROW(prepare(options, silent), DataError);  // begun with other options
+  options.minimum_rms = 0.01;
+  options.workers = 2;
+  prepare(options, silent);
+  EXPECT_EQ(fs::last_write_time(first), written);
+  EXPECT_TRUE(tree_of(options.output) == bytes);
+  EXPECT_THROW(prepare(options, silent), DataError);  // holds a store
+}
+
+TEST(Prepare, ShortTracksAreNamed) {
+  const Scratch scratch;
+  const PrepareOptions options = slakh_options(scratch);
+  write_slakh_track(options.input / "train/Track00001", 0.9);
+  write_slakh_track(options.input / "train/Track00002", 1.0);
+  Progress silent;
+  const PrepareReport::Split split = split_of(prepare(options, silent), "train");
+  EXPECT_EQ(split.clips, 1);
+  ASSERT_EQ(split.reasons.size(), 1U);
+  EXPECT_NE(split.reasons[0].find("shorter than a clip"), std::string::npos) << split.reasons[0];
 }
 
 TEST(Prepare, MusdbHoldsOutTheLastSongsOfTrain) {
