@@ -36,11 +36,18 @@ WriterOptions options_of(Container container, int channels, int rate,
 
 TEST(Writer, RefusesWhatContainersLack) {
   const TemporaryFolder folder;
+  WriterOptions no_level = options_of(Container::Flac, 2, 44100);
+  no_level.flac_level = 9;
   const std::vector<WriterOptions> wrong{
-      options_of(Container::Mp3, 3, 44100),  options_of(Container::Mp3, 2, 96000),
-      options_of(Container::Flac, 9, 44100), options_of(Container::Flac, 2, 44100, SampleFormat::Float32),
-      options_of(Container::Wav, 0, 44100),  options_of(Container::Wav, 65, 44100),
-      options_of(Container::Wav, 2, 0),      options_of(Container::Wav, 2, 1000000),
+      no_level,
+      options_of(Container::Mp3, 3, 44100),
+      options_of(Container::Mp3, 2, 96000),
+      options_of(Container::Flac, 9, 44100),
+      options_of(Container::Flac, 2, 44100, SampleFormat::Float32),
+      options_of(Container::Wav, 0, 44100),
+      options_of(Container::Wav, 65, 44100),
+      options_of(Container::Wav, 2, 0),
+      options_of(Container::Wav, 2, 1000000),
   };
   for (const auto& options : wrong) {
     EXPECT_THAT(audio_error([&] { AudioWriter(folder / "x.out", options); }), HasSubstr("x.out"));
