@@ -9,23 +9,21 @@
 
 #include "partita/io/atomic_file.hpp"
 #include "partita/io/safetensors.hpp"
+#include "support/paths.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace partita::codec {
 namespace {
 
+using support::golden_path;
 using support::TemporaryFolder;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-std::filesystem::path golden(const std::string& name) {
-  return std::filesystem::path(PARTITA_GOLDEN_DIR) / name;
-}
-
 /// What the generator put into a file.
 EcdcFile expected_file(const std::string& name) {
-  const io::SafetensorsFile tensors(golden("ecdc.safetensors"));
+  const io::SafetensorsFile tensors(golden_path("ecdc.safetensors"));
   const auto header = nlohmann::json::parse(tensors.metadata().at(name));
   EcdcFile file{{header["m"], header["al"], header["nc"]}, {}};
   for (std::size_t i = 0; tensors.contains(fmt::format("{}/{}/codes", name, i)); ++i) {
@@ -40,7 +38,7 @@ EcdcFile expected_file(const std::string& name) {
 class Ecdc : public testing::TestWithParam<const char*> {
  protected:
   std::string name_ = GetParam();
-  std::filesystem::path path_ = golden(fmt::format("ecdc_{}.ecdc", name_));
+  std::filesystem::path path_ = golden_path(fmt::format("ecdc_{}.ecdc", name_));
   TemporaryFolder folder_;
 };
 

@@ -8,19 +8,17 @@
 
 #include "checkpoint_raw.hpp"
 #include "partita/io/atomic_file.hpp"
+#include "support/paths.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace partita::io {
 namespace {
 
+using support::golden_path;
 using support::TemporaryFolder;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
-
-std::filesystem::path golden(const std::string& name) {
-  return std::filesystem::path(PARTITA_GOLDEN_DIR) / name;
-}
 
 /// Without waiting for the disk, which tests of many files cannot afford.
 void put_bytes(const std::filesystem::path& path, const std::string& bytes) {
@@ -42,8 +40,8 @@ std::string layout(const torch::Tensor& tensor) {
 }
 
 TEST_P(TorchCheckpoint, HoldsWhatPyTorchSaved) {
-  const SafetensorsFile expected(golden("checkpoint.safetensors"));
-  const TensorMap found = read_torch_checkpoint(golden(GetParam()));
+  const SafetensorsFile expected(golden_path("checkpoint.safetensors"));
+  const TensorMap found = read_torch_checkpoint(golden_path(GetParam()));
   ASSERT_EQ(found.size(), expected.entries().size());
   for (const auto& [name, tensor] : found) {
     ASSERT_TRUE(expected.contains(name)) << name;
@@ -55,7 +53,7 @@ TEST_P(TorchCheckpoint, HoldsWhatPyTorchSaved) {
 }
 
 TEST_P(TorchCheckpoint, ViewsOfOneStorageShareIt) {
-  const TensorMap found = read_torch_checkpoint(golden(GetParam()));
+  const TensorMap found = read_torch_checkpoint(golden_path(GetParam()));
   const torch::Tensor whole = found.at("best_state.whole");
   EXPECT_EQ(found.at("best_state.transposed").data_ptr(), whole.data_ptr());
   EXPECT_EQ(found.at("best_state.row").data_ptr(), whole[3].data_ptr());
@@ -78,7 +76,7 @@ bool loads(const std::filesystem::path& path) {
 
 TEST_P(TorchCheckpoint, NoTruncationLoads) {
   const TemporaryFolder folder;
-  const std::string good = read_file(golden(GetParam()));
+  const std::string good = read_file(golden_path(GetParam()));
   for (std::size_t size = 0; size < good.size(); size += size < 100 ? 1 : 7) {
     put_bytes(folder / "a.pt", good.substr(0, size));
     EXPECT_FALSE(loads(folder / "a.pt")) << size << " of " << good.size() << " bytes";
@@ -87,7 +85,7 @@ TEST_P(TorchCheckpoint, NoTruncationLoads) {
 
 TEST_P(TorchCheckpoint, FlippedBytesLoadOrThrow) {
   const TemporaryFolder folder;
-  const std::string good = read_file(golden(GetParam()));
+  const std::string good = read_file(golden_path(GetParam()));
   std::mt19937 random(20240501);
   for (int trial = 0; trial < 1500; ++trial) {
     std::string bytes = good;
