@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "partita/audio/error.hpp"
@@ -29,34 +30,46 @@ OverlapAdd::OverlapAdd(std::int64_t length, std::int64_t stride) : length_(lengt
 }
 
 torch::Tensor OverlapAdd::push(const torch::Tensor& chunk) {
-  if (chunk.dim() < 1 || chunk.size(-1) != length_) {
-    fail<AudioError>("overlap-add: expected a chunk [..., {}], found {}", length_, c10::str(chunk.sizes()));
+  if (chunk.dim() < 1 || chunk.size(-1) < 1 || chunk.size(-1) > length_) {
+    fail<AudioError>("overlap-add: expected a chunk [..., 1 to {}], found {}", length_,
+                     c10::str(chunk.sizes()));
   }
+  if (ended_)
+    fail<AudioError>("overlap-add: a chunk follows one that is shorter than the stride {}", stride_);
+  const std::int64_t missing = length_ - chunk.size(-1);
+  const auto whole = missing > 0 ? torch::constant_pad_nd(chunk, {0, missing}) : chunk;
   if (!sum_.defined()) {
     weight_ = weight_.to(chunk.options().requires_grad(false));
-    sum_ = torch::zeros_like(chunk);
+    sum_ = torch::zeros_like(whole);
     weights_ = torch::zeros_like(weight_);
+    covered_ = 0;
   }
-  if (sum_.sizes() != chunk.sizes()) {
+  if (sum_.sizes() != whole.sizes()) {
     fail<AudioError>("overlap-add: expected a chunk {} like those before, found {}", c10::str(sum_.sizes()),
                      c10::str(chunk.sizes()));
   }
-  const auto sum = sum_ + chunk * weight_;
-  const auto weights = weights_ + weight_;
+  const auto weight =
+      missing > 0 ? torch::constant_pad_nd(weight_.narrow(0, 0, chunk.size(-1)), {0, missing}) : weight_;
+  const auto sum = sum_ + whole * weight;
+  const auto weights = weights_ + weight;
   const std::int64_t rest = length_ - stride_;
   sum_ = torch::constant_pad_nd(sum.narrow(-1, stride_, rest), {0, stride_});
   weights_ = torch::constant_pad_nd(weights.narrow(-1, stride_, rest), {0, stride_});
-  return sum.narrow(-1, 0, stride_) / weights.narrow(-1, 0, stride_);
+  covered_ = std::max(covered_, chunk.size(-1));
+  const std::int64_t final = std::min(covered_, stride_);
+  covered_ -= final;
+  ended_ = final < stride_;
+  return sum.narrow(-1, 0, final) / weights.narrow(-1, 0, final);
 }
 
 torch::Tensor OverlapAdd::finish() {
   if (!sum_.defined()) {
     fail<AudioError>("overlap-add: finish() before the first chunk");
   }
-  const std::int64_t rest = length_ - stride_;
-  auto result = sum_.narrow(-1, 0, rest) / weights_.narrow(-1, 0, rest);
+  auto result = sum_.narrow(-1, 0, covered_) / weights_.narrow(-1, 0, covered_);
   sum_ = torch::Tensor();
   weights_ = torch::Tensor();
+  ended_ = false;
   return result;
 }
 

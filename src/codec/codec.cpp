@@ -1,5 +1,6 @@
 #include "partita/codec/codec.hpp"
 
+#include "partita/audio/stft.hpp"
 #include "partita/codec/mel_codec.hpp"
 
 namespace partita::codec {
@@ -19,6 +20,13 @@ torch::Tensor Codec::power_shares(const torch::Tensor& /*components*/) { refuse_
 
 torch::Tensor Codec::share_out(const torch::Tensor& /*mixture*/, const torch::Tensor& /*shares*/) {
   refuse_spectra(*this);
+}
+
+torch::Tensor Codec::power_spectrum(const torch::Tensor& latents, std::int64_t window) {
+  const torch::NoGradGuard no_gradient;
+  const torch::Tensor samples = decode(latents);
+  const audio::Stft stft({window, hop()}, samples.device());
+  return stft.forward(samples).abs().square().mean(1).narrow(-1, 0, latents.size(2));
 }
 
 std::shared_ptr<Codec> make_codec(const std::string& name, torch::Device device) {

@@ -14,9 +14,11 @@ class OverlapAdd {
   /// Chunks of `length` samples, `stride` apart (stride ≤ length), last axis of every tensor.
   OverlapAdd(std::int64_t length, std::int64_t stride);
 
-  /// Adds the next chunk `[..., length]` and returns the samples that are final: `[..., stride]`.
+  /// Adds the next chunk `[..., length]` and returns the samples that are final: `[..., stride]`. The last
+  /// chunks of a stream may be shorter, with the beginning of the cross-fade; nothing follows one that is
+  /// shorter than the stride.
   torch::Tensor push(const torch::Tensor& chunk);
-  /// The rest after the last chunk, `[..., length − stride]`; then ready for a new stream.
+  /// The rest after the last chunk, up to the furthest end of all; then ready for a new stream.
   torch::Tensor finish();
 
  private:
@@ -25,6 +27,8 @@ class OverlapAdd {
   torch::Tensor weight_;
   torch::Tensor sum_;
   torch::Tensor weights_;
+  std::int64_t covered_ = 0;  ///< samples of sum_ that chunks have reached
+  bool ended_ = false;        ///< by a chunk shorter than the stride
 };
 
 }  // namespace partita::audio

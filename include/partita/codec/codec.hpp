@@ -29,7 +29,7 @@ class Codec {
   /// to a non-negative power spectrogram `[batch, bins, frame]` with bins = window/2 + 1 spread
   /// evenly over 0 … sample_rate()/2. By default the decoded waveform's STFT; codecs whose
   /// latents are spectra answer directly. Used for masks.
-  [[nodiscard]] virtual torch::Tensor power_spectrum(const torch::Tensor& latents, std::int64_t window) = 0;
+  [[nodiscard]] virtual torch::Tensor power_spectrum(const torch::Tensor& latents, std::int64_t window);
 
   // Of codecs whose latents are spectra; others throw CodecError. Components and shares are
   // `[batch, component, channel, frame]`, mixtures `[batch, channel, frame]`.

@@ -1,0 +1,107 @@
+#include "seanet.hpp"
+
+#include <fmt/format.h>
+
+#include <tuple>
+
+namespace partita::codec {
+namespace {
+
+constexpr std::int64_t kKernel = 7;  // of the first and the last convolution
+constexpr std::int64_t kResidualKernel = 3;
+constexpr std::int64_t kCompress = 2;  // channels over hidden channels of a residual block
+
+using Layers = std::vector<std::shared_ptr<Layer>>;
+
+ConvolutionStyle style_of(const EncodecOptions& options) { return {options.causal, !options.causal}; }
+
+std::shared_ptr<Convolution> convolution(std::int64_t in, std::int64_t out, std::int64_t kernel,
+                                         std::int64_t stride, const ConvolutionStyle& style) {
+  return std::make_shared<Convolution>(Convolution::Shape{in, out, kernel, stride, 1}, style);
+}
+
+std::int64_t widest(const EncodecOptions& options) { return options.filters << options.ratios.size(); }
+
+}  // namespace
+
+ResidualBlock::ResidualBlock(std::int64_t channels, const ConvolutionStyle& style) {
+  const std::int64_t hidden = channels / kCompress;
+  block_ = register_module(
+      "block", std::make_shared<Sequence>(
+                   Layers{std::make_shared<Elu>(), convolution(channels, hidden, kResidualKernel, 1, style),
+                          std::make_shared<Elu>(), convolution(hidden, channels, 1, 1, style)}));
+  shortcut_ = register_module("shortcut", convolution(channels, channels, 1, 1, style));
+}
+
+torch::Tensor ResidualBlock::forward(const torch::Tensor& x, Carry& carry, bool last) {
+  carry.inner.resize(2);
+  const torch::Tensor waiting = carry.held.empty() ? x : torch::cat({carry.held.front(), x}, 2);
+  const torch::Tensor y = block_->forward(x, carry.inner[0], last);
+  const std::int64_t count = y.size(2);
+  const std::int64_t rest = waiting.size(2) - count;
+  carry.held.clear();
+  if (rest > 0) carry.held.push_back(waiting.narrow(2, count, rest).clone());
+  if (count == 0) return x.narrow(2, 0, 0);
+  return shortcut_->forward(waiting.narrow(2, 0, count), carry.inner[1], last).add_(y);
+}
+
+ResidualLstm::ResidualLstm(std::int64_t channels, std::int64_t layers) : layers_(layers) {
+  const auto lstm = register_module("lstm", std::make_shared<torch::nn::Module>());
+  const std::int64_t gates = 4 * channels;
+  for (std::int64_t layer = 0; layer < layers; ++layer) {
+    for (const char* side : {"ih", "hh"}) {
+      weights_.push_back(
+          empty_parameter(*lstm, fmt::format("weight_{}_l{}", side, layer), {gates, channels}));
+    }
+    for (const char* side : {"ih", "hh"}) {
+      weights_.push_back(empty_parameter(*lstm, fmt::format("bias_{}_l{}", side, layer), {gates}));
+    }
+  }
+}
+
+torch::Tensor ResidualLstm::forward(const torch::Tensor& x, Carry& carry, bool /*last*/) {
+  if (x.size(2) == 0) return x;
+  if (carry.held.empty()) {
+    const torch::Tensor zeros = x.new_zeros({layers_, x.size(0), x.size(1)});
+    carry.held = {zeros, zeros};
+  }
+  const torch::Tensor input = x.permute({2, 0, 1}).contiguous();
+  const auto [output, hidden, cell] =
+      torch::lstm(input, carry.held, weights_, /*has_biases=*/true, layers_, 0.0, false, false, false);
+  carry.held = {hidden, cell};
+  return (output + input).permute({1, 2, 0}).contiguous();
+}
+
+std::shared_ptr<SeaNet> make_seanet_encoder(const EncodecOptions& options) {
+  const ConvolutionStyle style = style_of(options);
+  std::int64_t channels = options.filters;
+  Layers layers{convolution(options.channels, channels, kKernel, 1, style)};
+  for (auto ratio = options.ratios.rbegin(); ratio != options.ratios.rend(); ++ratio) {
+    layers.push_back(std::make_shared<ResidualBlock>(channels, style));
+    layers.push_back(std::make_shared<Elu>());
+    layers.push_back(convolution(channels, 2 * channels, 2 * *ratio, *ratio, style));
+    channels *= 2;
+  }
+  layers.push_back(std::make_shared<ResidualLstm>(channels, options.lstm_layers));
+  layers.push_back(std::make_shared<Elu>());
+  layers.push_back(convolution(channels, options.dimension, kKernel, 1, style));
+  return std::make_shared<SeaNet>(std::move(layers));
+}
+
+std::shared_ptr<SeaNet> make_seanet_decoder(const EncodecOptions& options) {
+  const ConvolutionStyle style = style_of(options);
+  std::int64_t channels = widest(options);
+  Layers layers{convolution(options.dimension, channels, kKernel, 1, style),
+                std::make_shared<ResidualLstm>(channels, options.lstm_layers)};
+  for (const std::int64_t ratio : options.ratios) {
+    layers.push_back(std::make_shared<Elu>());
+    layers.push_back(std::make_shared<TransposedConvolution>(channels, channels / 2, ratio, style));
+    layers.push_back(std::make_shared<ResidualBlock>(channels / 2, style));
+    channels /= 2;
+  }
+  layers.push_back(std::make_shared<Elu>());
+  layers.push_back(convolution(channels, options.channels, kKernel, 1, style));
+  return std::make_shared<SeaNet>(std::move(layers));
+}
+
+}  // namespace partita::codec
