@@ -1,8 +1,6 @@
 #include "seanet.hpp"
 
-#include <fmt/format.h>
-
-#include <tuple>
+#include "lstm.hpp"
 
 namespace partita::codec {
 namespace {
@@ -43,33 +41,6 @@ torch::Tensor ResidualBlock::forward(const torch::Tensor& x, Carry& carry, bool 
   if (rest > 0) carry.held.push_back(waiting.narrow(2, count, rest).clone());
   if (count == 0) return x.narrow(2, 0, 0);
   return shortcut_->forward(waiting.narrow(2, 0, count), carry.inner[1], last).add_(y);
-}
-
-ResidualLstm::ResidualLstm(std::int64_t channels, std::int64_t layers) : layers_(layers) {
-  const auto lstm = register_module("lstm", std::make_shared<torch::nn::Module>());
-  const std::int64_t gates = 4 * channels;
-  for (std::int64_t layer = 0; layer < layers; ++layer) {
-    for (const char* side : {"ih", "hh"}) {
-      weights_.push_back(
-          empty_parameter(*lstm, fmt::format("weight_{}_l{}", side, layer), {gates, channels}));
-    }
-    for (const char* side : {"ih", "hh"}) {
-      weights_.push_back(empty_parameter(*lstm, fmt::format("bias_{}_l{}", side, layer), {gates}));
-    }
-  }
-}
-
-torch::Tensor ResidualLstm::forward(const torch::Tensor& x, Carry& carry, bool /*last*/) {
-  if (x.size(2) == 0) return x;
-  if (carry.held.empty()) {
-    const torch::Tensor zeros = x.new_zeros({layers_, x.size(0), x.size(1)});
-    carry.held = {zeros, zeros};
-  }
-  const torch::Tensor input = x.permute({2, 0, 1}).contiguous();
-  const auto [output, hidden, cell] =
-      torch::lstm(input, carry.held, weights_, /*has_biases=*/true, layers_, 0.0, false, false, false);
-  carry.held = {hidden, cell};
-  return (output + input).permute({1, 2, 0}).contiguous();
 }
 
 std::shared_ptr<SeaNet> make_seanet_encoder(const EncodecOptions& options) {

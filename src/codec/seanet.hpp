@@ -19,17 +19,6 @@ class ResidualBlock final : public Layer {
   std::shared_ptr<Convolution> shortcut_;
 };
 
-/// LSTM over time, added to its input (official SLSTM).
-class ResidualLstm final : public Layer {
- public:
-  ResidualLstm(std::int64_t channels, std::int64_t layers);
-  torch::Tensor forward(const torch::Tensor& x, Carry& carry, bool last) override;
-
- private:
-  std::int64_t layers_;
-  std::vector<torch::Tensor> weights_;
-};
-
 /// Encoder or decoder: layers named "model.0", "model.1", … as in the official SEANetEncoder and
 /// SEANetDecoder.
 class SeaNet final : public Layer {
