@@ -1,6 +1,7 @@
 #include "partita/codec/codec.hpp"
 
 #include "partita/audio/stft.hpp"
+#include "partita/codec/encodec.hpp"
 #include "partita/codec/mel_codec.hpp"
 
 namespace partita::codec {
@@ -29,9 +30,11 @@ torch::Tensor Codec::power_spectrum(const torch::Tensor& latents, std::int64_t w
   return stft.forward(samples).abs().square().mean(1).narrow(-1, 0, latents.size(2));
 }
 
-std::shared_ptr<Codec> make_codec(const std::string& name, torch::Device device) {
+std::shared_ptr<Codec> make_codec(const std::string& name, torch::Device device,
+                                  const std::filesystem::path& weights) {
   if (name == "mel") return std::make_shared<MelCodec>(MelCodecOptions{}, device);
-  fail<CodecError>("unknown codec '{}': expected mel", name);
+  if (name.starts_with("encodec_")) return load_encodec(name, device, weights);
+  fail<CodecError>("unknown codec '{}': expected mel, encodec_24khz or encodec_48khz", name);
 }
 
 }  // namespace partita::codec

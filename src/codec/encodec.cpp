@@ -25,13 +25,14 @@ std::vector<std::vector<torch::Tensor>> groups_of_equal(const std::vector<torch:
 
 }  // namespace
 
-Encodec::Encodec(EncodecOptions options, const io::TensorMap& weights, double bandwidth, torch::Device device)
+Encodec::Encodec(EncodecOptions options, const io::TensorMap& weights, double bandwidth, torch::Device device,
+                 const std::string& source)
     : options_(std::move(options)),
       bandwidth_(bandwidth > 0.0 ? bandwidth : options_.bandwidths.back()),
       device_(device),
       network_(std::make_shared<EncodecNetwork>(options_)) {
   (void)options_.codebooks(bandwidth_);
-  load_encodec_weights(*network_, weights, "weights of " + options_.name);
+  load_encodec_weights(*network_, weights, fmt::format("{} ({})", source, options_.name));
   network_->to(device_);
   network_->prepare();
 }

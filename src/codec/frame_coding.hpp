@@ -44,6 +44,6 @@ std::vector<torch::Tensor> decode_segments(const EncodecNetwork& network,
 /// Segments that go through the networks at once, as a batch.
 inline constexpr std::size_t kSegmentsAtOnce = 8;
 /// Latent frames of a causal model that go through the networks at once.
-inline constexpr std::int64_t kBlockFrames = 300;
+inline constexpr std::int64_t kBlockFrames = 150;
 
 }  // namespace partita::codec

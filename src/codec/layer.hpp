@@ -34,9 +34,16 @@ inline torch::Tensor empty_parameter(torch::nn::Module& module, const std::strin
 
 class Elu final : public Layer {
  public:
+  /// `overwrite`: nobody else needs the input.
+  explicit Elu(bool overwrite) : overwrite_(overwrite) {}
   torch::Tensor forward(const torch::Tensor& x, Carry& /*carry*/, bool /*last*/) override {
-    return torch::elu(x);
+    if (!overwrite_) return torch::elu(x);
+    torch::Tensor y = x;
+    return torch::elu_(y);
   }
+
+ private:
+  bool overwrite_;
 };
 
 /// Layers one after the other, named "0", "1", ….

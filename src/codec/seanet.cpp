@@ -25,9 +25,9 @@ std::int64_t widest(const EncodecOptions& options) { return options.filters << o
 ResidualBlock::ResidualBlock(std::int64_t channels, const ConvolutionStyle& style) {
   const std::int64_t hidden = channels / kCompress;
   block_ = register_module(
-      "block", std::make_shared<Sequence>(
-                   Layers{std::make_shared<Elu>(), convolution(channels, hidden, kResidualKernel, 1, style),
-                          std::make_shared<Elu>(), convolution(hidden, channels, 1, 1, style)}));
+      "block", std::make_shared<Sequence>(Layers{
+                   std::make_shared<Elu>(false), convolution(channels, hidden, kResidualKernel, 1, style),
+                   std::make_shared<Elu>(true), convolution(hidden, channels, 1, 1, style)}));
   shortcut_ = register_module("shortcut", convolution(channels, channels, 1, 1, style));
 }
 
@@ -49,12 +49,12 @@ std::shared_ptr<SeaNet> make_seanet_encoder(const EncodecOptions& options) {
   Layers layers{convolution(options.channels, channels, kKernel, 1, style)};
   for (auto ratio = options.ratios.rbegin(); ratio != options.ratios.rend(); ++ratio) {
     layers.push_back(std::make_shared<ResidualBlock>(channels, style));
-    layers.push_back(std::make_shared<Elu>());
+    layers.push_back(std::make_shared<Elu>(true));
     layers.push_back(convolution(channels, 2 * channels, 2 * *ratio, *ratio, style));
     channels *= 2;
   }
   layers.push_back(std::make_shared<ResidualLstm>(channels, options.lstm_layers));
-  layers.push_back(std::make_shared<Elu>());
+  layers.push_back(std::make_shared<Elu>(true));
   layers.push_back(convolution(channels, options.dimension, kKernel, 1, style));
   return std::make_shared<SeaNet>(std::move(layers));
 }
@@ -65,12 +65,12 @@ std::shared_ptr<SeaNet> make_seanet_decoder(const EncodecOptions& options) {
   Layers layers{convolution(options.dimension, channels, kKernel, 1, style),
                 std::make_shared<ResidualLstm>(channels, options.lstm_layers)};
   for (const std::int64_t ratio : options.ratios) {
-    layers.push_back(std::make_shared<Elu>());
+    layers.push_back(std::make_shared<Elu>(true));
     layers.push_back(std::make_shared<TransposedConvolution>(channels, channels / 2, ratio, style));
     layers.push_back(std::make_shared<ResidualBlock>(channels / 2, style));
     channels /= 2;
   }
-  layers.push_back(std::make_shared<Elu>());
+  layers.push_back(std::make_shared<Elu>(true));
   layers.push_back(convolution(channels, options.channels, kKernel, 1, style));
   return std::make_shared<SeaNet>(std::move(layers));
 }

@@ -77,13 +77,28 @@ TEST(OverlapAdd, KeepsFloat64AndStartsAfresh) {
   EXPECT_EQ(join.push(torch::ones({3, 10})).sizes(), (std::vector<std::int64_t>{3, 5}));
 }
 
+TEST(OverlapAdd, TheLastChunksMayBeShorter) {
+  const torch::Tensor signal = torch::arange(1, 29, torch::kFloat32);
+  OverlapAdd join(10, 8);
+  std::vector<torch::Tensor> parts{join.push(signal.narrow(0, 0, 10)), join.push(signal.narrow(0, 8, 10)),
+                                   join.push(signal.narrow(0, 16, 10)), join.push(signal.narrow(0, 24, 4)),
+                                   join.finish()};
+  EXPECT_TRUE(torch::allclose(torch::cat(parts), signal));
+  // One that ends before the chunk before it does.
+  parts = {join.push(signal.narrow(0, 0, 10)), join.push(signal.narrow(0, 8, 1)), join.finish()};
+  EXPECT_TRUE(torch::allclose(torch::cat(parts), signal.narrow(0, 0, 10)));
+  (void)join.push(signal.narrow(0, 0, 3));
+  EXPECT_THROW((void)join.push(signal.narrow(0, 0, 10)), AudioError);
+}
+
 TEST(OverlapAdd, RefusesImpossibleSizes) {
   EXPECT_THROW(OverlapAdd(10, 11), AudioError);
   EXPECT_THROW(OverlapAdd(10, 0), AudioError);
   EXPECT_THROW(OverlapAdd(0, 0), AudioError);
   OverlapAdd join(10, 5);
   EXPECT_THROW((void)join.finish(), AudioError);
-  EXPECT_THROW((void)join.push(torch::ones({9})), AudioError);
+  EXPECT_THROW((void)join.push(torch::ones({11})), AudioError);
+  EXPECT_THROW((void)join.push(torch::ones({0})), AudioError);
   (void)join.push(torch::ones({2, 10}));
   EXPECT_THROW((void)join.push(torch::ones({1, 10})), AudioError);
 }

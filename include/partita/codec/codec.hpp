@@ -3,7 +3,9 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "partita/base/error.hpp"
@@ -58,12 +60,18 @@ class Codec {
   [[nodiscard]] virtual int channels() const = 0;
   [[nodiscard]] virtual std::int64_t hop() const = 0;  ///< samples per latent frame
   [[nodiscard]] virtual std::int64_t latent_dim() const = 0;
+  /// kbit/s of the codes behind the latents; nothing for codecs without codes.
+  [[nodiscard]] virtual std::optional<double> bit_rate() const { return std::nullopt; }
   [[nodiscard]] double frame_rate() const {
     return static_cast<double>(sample_rate()) / static_cast<double>(hop());
   }
 };
 
-/// A codec by its name: "mel" (no download needed). Throws CodecError listing the names that exist.
-[[nodiscard]] std::shared_ptr<Codec> make_codec(const std::string& name, torch::Device device = torch::kCPU);
+/// A codec by its name: "mel" (no download needed), "encodec_24khz" or "encodec_48khz", these also as
+/// "encodec_24khz@6" for 6 kbit/s. EnCodec's weights come from `weights` or, if that is empty, from the home
+/// folder (io::codec_weights). Throws CodecError listing the names that exist, io::IoError for weights that
+/// are missing (saying how to fetch them) or broken.
+[[nodiscard]] std::shared_ptr<Codec> make_codec(const std::string& name, torch::Device device = torch::kCPU,
+                                                const std::filesystem::path& weights = {});
 
 }  // namespace partita::codec

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "partita/codec/codec.hpp"
@@ -55,15 +57,17 @@ class Encodec final : public Codec {
  public:
   /// Takes the weights under the official package's names (state dict of EncodecModel) or the transformers
   /// library's, weight norm folded or not. Strict: throws CodecError or io::IoError naming every tensor that
-  /// is missing, unexpected, of another shape or not finite. `bandwidth` in kbit/s; 0: the highest.
+  /// is missing, unexpected, of another shape or not finite; `source` says in it where they came from.
+  /// `bandwidth` in kbit/s; 0: the highest.
   Encodec(EncodecOptions options, const io::TensorMap& weights, double bandwidth = 0.0,
-          torch::Device device = torch::kCPU);
+          torch::Device device = torch::kCPU, const std::string& source = "weights");
   ~Encodec() override;
 
   torch::Tensor encode(const torch::Tensor& samples) override;
   torch::Tensor decode(const torch::Tensor& latents) override;
   /// "encodec_24khz", with "@6" behind it at 6 kbit/s: nothing at the highest bandwidth.
   std::string name() const override;
+  std::optional<double> bit_rate() const override { return bandwidth_; }
   int sample_rate() const override { return options_.sample_rate; }
   int channels() const override { return options_.channels; }
   std::int64_t hop() const override { return options_.hop(); }
@@ -92,5 +96,12 @@ class Encodec final : public Codec {
   torch::Device device_;
   std::shared_ptr<EncodecNetwork> network_;
 };
+
+/// A published EnCodec by its name, with "@6" behind it for 6 kbit/s. The weights come from a safetensors
+/// file or an official checkpoint: `weights` or, if that is empty, what io::codec_weights finds. Throws
+/// CodecError and io::IoError as the constructor and these do.
+[[nodiscard]] std::shared_ptr<Encodec> load_encodec(const std::string& name,
+                                                    torch::Device device = torch::kCPU,
+                                                    const std::filesystem::path& weights = {});
 
 }  // namespace partita::codec
