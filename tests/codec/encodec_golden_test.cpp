@@ -2,6 +2,7 @@
 
 #include "partita/codec/encodec.hpp"
 #include "support/encodec_weights.hpp"
+#include "support/paths.hpp"
 
 namespace partita::codec {
 namespace {
@@ -79,8 +80,7 @@ class EncodecGolden : public ::testing::TestWithParam<Model> {
 
 TEST_P(EncodecGolden, CodesLatentsAndAudioAreTheOfficialOnes) {
   const auto& [name, width, share] = GetParam();
-  const io::SafetensorsFile file(std::filesystem::path(PARTITA_GOLDEN_DIR) /
-                                 fmt::format("{}_{}.safetensors", name, width));
+  const io::SafetensorsFile file(support::golden_path(fmt::format("{}_{}.safetensors", name, width)));
   const io::TensorMap weights = support::encodec_weights(name, width);
   int cases = 0;
   for (const auto& [entry, _] : file.entries()) {

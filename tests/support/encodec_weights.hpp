@@ -1,7 +1,7 @@
 #pragma once
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <array>
 #include <cmath>
@@ -15,6 +15,7 @@
 
 #include "partita/codec/encodec.hpp"
 #include "partita/io/safetensors.hpp"
+#include "support/paths.hpp"
 
 /// The pseudo-random weights and signals of scripts/golden/encodec_package.py, to the last bit.
 namespace partita::support {
@@ -87,8 +88,7 @@ inline Shapes read_shapes(const std::filesystem::path& file) {
 
 /// The state dict of the official package's model: `width` is "small" or "full".
 inline io::TensorMap encodec_weights(const std::string& name, const std::string& width) {
-  const auto file = std::filesystem::path(PARTITA_GOLDEN_DIR) / fmt::format("{}_{}.txt", name, width);
-  const Shapes shapes = read_shapes(file);
+  const Shapes shapes = read_shapes(golden_path(fmt::format("{}_{}.txt", name, width)));
   io::TensorMap weights;
   for (const auto& [key, shape] : shapes) {
     const auto [offset, scale] = offset_and_scale(key, shapes);
