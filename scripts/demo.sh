@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 partita=build/release/src/cli/partita
 "$partita" separate assets/demo/mixture.flac -o separated
 echo
-"$partita" evaluate separation --clips assets/demo -n drums-bass,hpss --picture separated/demo.png --json separated/demo.json
+"$partita" evaluate separation --clips assets/demo -n drums-bass,hpss --refine best,wiener,none --picture separated/demo.png --json separated/demo.json
 echo
 echo "stems    separated/drums-bass/mixture/{drums,bass}.wav"
 echo "picture  separated/demo.png"
