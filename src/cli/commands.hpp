@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
@@ -23,6 +25,8 @@ void add_render(CLI::App& app, Context& context);
 void add_prepare(CLI::App& app, Context& context);
 void add_train(CLI::App& app, Context& context);
 void add_evaluate(CLI::App& app, Context& context);
+void add_evaluate_codec(CLI::App& evaluate, Context& context);
+void add_codec(CLI::App& app, Context& context);
 void add_models(CLI::App& app, Context& context);
 
 /// "-d,--device": cpu, cuda, cuda:N.
@@ -34,6 +38,19 @@ inline void add_device_option(CLI::App& command, std::string& device) {
 inline CLI::Option* add_names_option(CLI::App& command, const std::string& flag,
                                      std::vector<std::string>& names, const std::string& help) {
   return command.add_option(flag, names, help)->delimiter(',');
+}
+
+/// "--bandwidth": of codecs that have several.
+inline void add_bandwidth_option(CLI::App& command, double& bandwidth) {
+  command
+      .add_option("--bandwidth", bandwidth,
+                  "kbit/s: 1.5 (24 kHz only), 3, 6, 12 or 24; default: the codec's highest")
+      ->check(CLI::PositiveNumber);
+}
+
+/// "encodec_24khz" at 6 kbit/s is "encodec_24khz@6"; 0: as it stands.
+inline std::string with_bandwidth(const std::string& codec, double bandwidth) {
+  return bandwidth > 0.0 ? fmt::format("{}@{:g}", codec, bandwidth) : codec;
 }
 
 }  // namespace partita::cli

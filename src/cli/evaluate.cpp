@@ -144,6 +144,7 @@ void add_evaluate(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("evaluate", "measure models and baselines");
   command->require_subcommand(1);
   add_separation(*command, context);
+  add_evaluate_codec(*command, context);
 }
 
 }  // namespace partita::cli

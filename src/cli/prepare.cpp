@@ -13,6 +13,7 @@ namespace {
 struct Arguments {
   std::filesystem::path slakh, musdb, mixtures;
   data::PrepareOptions options;
+  double bandwidth = 0.0;
 };
 
 void prepare(Arguments& arguments, const Context& context) {
@@ -27,6 +28,7 @@ void prepare(Arguments& arguments, const Context& context) {
   if (options.layout != Layout::Mixtures && options.sources.empty()) {
     fail<UsageError>("--sources is needed with --slakh and --musdb, for example --sources drums,bass");
   }
+  options.codec = with_bandwidth(options.codec, arguments.bandwidth);
   Progress progress = context.progress();
   const data::PrepareReport report = data::prepare(options, progress);
   for (const auto& split : report.splits) {
@@ -51,7 +53,11 @@ void add_prepare(CLI::App& app, Context& context) {
   add_names_option(*command, "--sources", arguments->options.sources,
                    "sources to mix, for example drums,bass");
   command->add_option("-o,--output", arguments->options.output, "folder of the store")->required();
-  command->add_option("--codec", arguments->options.codec, "codec of the latents")->capture_default_str();
+  command
+      ->add_option("--codec", arguments->options.codec,
+                   "codec of the latents: mel, encodec_24khz or encodec_48khz")
+      ->capture_default_str();
+  add_bandwidth_option(*command, arguments->bandwidth);
   command->add_option("--seconds", arguments->options.clip_seconds, "length of a clip")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);

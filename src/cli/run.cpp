@@ -91,6 +91,7 @@ int run(int argc, const char* const* argv) {
   add_prepare(app, context);
   add_train(app, context);
   add_evaluate(app, context);
+  add_codec(app, context);
   add_models(app, context);
 
   log_to_stderr(false);

@@ -66,7 +66,7 @@ SeparationCheck::SeparationCheck(const data::LatentStore& split, std::int64_t cl
   const torch::NoGradGuard no_grad;
   std::vector<torch::Tensor> latents;
   for (const torch::Tensor& some : mixture_.unsqueeze(1).split(kBatch))
-    latents.push_back(codec_->encode(some));
+    latents.push_back(codec_->encode(some.expand({-1, codec_->channels(), -1}).contiguous()));
   latents_ = torch::cat(latents);
   if (latents_.size(1) != split.info().latent_dim) {
     fail<TrainingError>(

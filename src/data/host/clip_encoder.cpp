@@ -39,7 +39,7 @@ torch::Tensor joined(const std::vector<StoreClips>& clips, torch::Tensor StoreCl
 
 StoreInfo store_info(const PrepareOptions& options, const codec::Codec& codec) {
   StoreInfo info;
-  info.codec = options.codec;
+  info.codec = codec.name();
   info.sample_rate = codec.sample_rate();
   info.latent_dim = codec.latent_dim();
   const std::int64_t length = std::llround(options.clip_seconds * codec.sample_rate());

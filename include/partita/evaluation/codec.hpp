@@ -1,0 +1,33 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "partita/base/progress.hpp"
+#include "partita/codec/codec.hpp"
+#include "partita/io/report.hpp"
+
+namespace partita::evaluation {
+
+/// How well a codec gives sounds back, at its own rate and channels: means over clips.
+struct CodecFigures {
+  std::string codec;
+  int sample_rate = 0;
+  std::optional<double> bit_rate;  ///< kbit/s
+  double ms_stft = 0.0;            ///< ms_stft_distance
+  double si_sdr = 0.0;             ///< dB, each clip's mean over channels, limited to ±100 dB
+  std::int64_t clips = 0;
+  std::int64_t silent = 0;  ///< clips left out
+};
+
+/// Sends the first `seconds` of each file through the codec. Throws EvaluationError if there is no clip
+/// that can be measured, AudioError for files that cannot be read.
+[[nodiscard]] CodecFigures evaluate_codec(codec::Codec& codec,
+                                          const std::vector<std::filesystem::path>& files, double seconds,
+                                          Progress& progress);
+[[nodiscard]] io::Json to_json(const CodecFigures& figures);
+[[nodiscard]] std::string to_markdown(const std::vector<CodecFigures>& figures);
+
+}  // namespace partita::evaluation

@@ -1,0 +1,44 @@
+#include "partita/evaluation/ms_stft.hpp"
+
+#include <array>
+#include <cstdint>
+
+namespace partita::evaluation {
+namespace {
+
+constexpr std::array<std::int64_t, 5> kWindows{2048, 1024, 512, 256, 128};
+constexpr double kLogEpsilon = 1e-7;
+
+torch::Tensor magnitudes(const torch::Tensor& samples, std::int64_t size) {
+  const torch::Tensor window = torch::hann_window(size, samples.options());
+  const torch::Tensor spectrum =
+      samples.stft(size, size / 4, size, window, /*center=*/true, "reflect",
+                   /*normalized=*/false, /*onesided=*/true, /*return_complex=*/true);
+  return spectrum.abs() / window.square().sum().sqrt();
+}
+
+}  // namespace
+
+double ms_stft_distance(const torch::Tensor& estimate, const torch::Tensor& reference) {
+  if (estimate.sizes() != reference.sizes() || estimate.dim() < 1 ||
+      estimate.size(-1) <= kWindows.front() / 2) {
+    fail<EvaluationError>(
+        "MS-STFT: expected an estimate and a reference of one shape and more than {} samples, found {} and "
+        "{}",
+        kWindows.front() / 2, c10::str(estimate.sizes()), c10::str(reference.sizes()));
+  }
+  const torch::NoGradGuard no_gradient;
+  const auto rows = [](const torch::Tensor& x) { return x.reshape({-1, x.size(-1)}).to(torch::kFloat32); };
+  double distance = 0.0;
+  for (const std::int64_t window : kWindows) {
+    const torch::Tensor found = magnitudes(rows(estimate), window);
+    const torch::Tensor expected = magnitudes(rows(reference), window);
+    const torch::Tensor linear = (expected - found).square().mean() / expected.square().mean();
+    const torch::Tensor logarithmic =
+        ((expected + kLogEpsilon).log() - (found + kLogEpsilon).log()).abs().mean();
+    distance += (linear + logarithmic).item<double>();
+  }
+  return distance;
+}
+
+}  // namespace partita::evaluation

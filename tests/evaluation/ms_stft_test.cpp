@@ -1,0 +1,47 @@
+#include "partita/evaluation/ms_stft.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "partita/base/random.hpp"
+
+namespace partita::evaluation {
+namespace {
+
+torch::Tensor noise(std::int64_t samples) {
+  return torch::randn({samples}, make_generator(3, "ms-stft"), torch::kFloat32);
+}
+
+TEST(MsStft, OfASignalToItselfIsZero) {
+  const torch::Tensor x = noise(5000);
+  EXPECT_EQ(ms_stft_distance(x, x), 0.0);
+}
+
+TEST(MsStft, OfADoubledSignalIsKnown) {
+  // At each of five scales |2X − X|² / |X|² = 1 and |log 2X − log X| = log 2, but for the 1e-7.
+  const torch::Tensor x = noise(8000);
+  EXPECT_NEAR(ms_stft_distance(2.0 * x, x), 5.0 * (1.0 + std::log(2.0)), 1e-3);
+  EXPECT_NEAR(ms_stft_distance(x, 2.0 * x), 5.0 * (0.25 + std::log(2.0)), 1e-3);
+}
+
+TEST(MsStft, WindowsHaveUnitEnergy) {
+  // Noise of deviation 1e-7 has magnitudes of about 1e-7 at every scale, so its logarithms differ from those
+  // of silence by E log(1 + r) = 0.61 (r Rayleigh, E r² = 1), whatever the window's size.
+  const double distance = ms_stft_distance(torch::zeros({40000}), 1e-7 * noise(40000));
+  EXPECT_NEAR(distance, 5.0 + 5.0 * 0.61, 0.3);
+}
+
+TEST(MsStft, ChannelsAreTakenTogether) {
+  const torch::Tensor x = torch::stack({noise(4000), noise(4000).flip(0)});
+  EXPECT_NEAR(ms_stft_distance(2.0 * x, x), 5.0 * (1.0 + std::log(2.0)), 1e-3);
+}
+
+TEST(MsStft, RefusesWhatDoesNotFit) {
+  EXPECT_THROW((void)ms_stft_distance(noise(2000), noise(2001)), EvaluationError);
+  EXPECT_THROW((void)ms_stft_distance(noise(1024), noise(1024)), EvaluationError);
+  EXPECT_NO_THROW((void)ms_stft_distance(noise(1025), noise(1025)));
+}
+
+}  // namespace
+}  // namespace partita::evaluation
