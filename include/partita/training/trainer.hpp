@@ -39,6 +39,10 @@ struct TrainingOptions {
 /// Reads and range-checks them. Throws io::IoError naming the key.
 [[nodiscard]] TrainingOptions training_options(const io::Config& config);
 
+/// Reads the configuration of either kind of training whole, as training would. Throws io::IoError naming the
+/// key that is wrong or unknown.
+void check_configuration(const io::Config& config);
+
 /// `partita train decomposition`: runs until the configuration's steps are done, the time limit is
 /// over or a stop is asked for; every end but a crash writes a checkpoint, and every end but a stop
 /// a model folder, `<output>/model`. With `resume`, goes on from the newest whole checkpoint, on the
