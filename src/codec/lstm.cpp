@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::int64_t kStagger = 20;  ///< frames that a layer is behind the one before it
 
+constexpr std::int64_t kMostVectors = 2;  ///< signals for which matrix-vector products are faster
+
 float sigmoid(float x) { return 1.0F / (1.0F + std::exp(-x)); }
 
 /// Moves the state of one signal on by a frame: `gates` are input, forget, cell and output, each of `size`.
@@ -55,10 +57,10 @@ torch::Tensor ResidualLstm::run(const Weights& weights, const torch::Tensor& inp
   torch::Tensor output = torch::empty_like(input);
   for (std::int64_t t = 0; t < frames; ++t) {
     torch::Tensor now = gates[t];
-    if (batch == 1) {
-      now[0].addmv_(weights.hh, hidden[0]);
-    } else {
+    if (batch > kMostVectors) {
       now.addmm_(hidden, weights.hh.t());
+    } else {
+      for (std::int64_t b = 0; b < batch; ++b) now[b].addmv_(weights.hh, hidden[b]);
     }
     for (std::int64_t b = 0; b < batch; ++b) {
       step(now.data_ptr<float>() + b * 4 * size, size, hidden.data_ptr<float>() + b * size,

@@ -9,8 +9,8 @@ namespace partita::codec {
 
 /// LSTM over time, added to its input (official SLSTM).
 ///
-/// On a CPU its layers run side by side, each a few frames behind the one before it, and a single signal
-/// takes matrix-vector products: ATen's LSTM repacks its recurrent weights at every frame, which costs half
+/// On a CPU its layers run side by side, each a few frames behind the one before it, and one or two signals
+/// take matrix-vector products: ATen's LSTM repacks its recurrent weights at every frame, which costs half
 /// the time of the whole codec.
 class ResidualLstm final : public Layer {
  public:

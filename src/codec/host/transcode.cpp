@@ -85,7 +85,7 @@ audio::WriterOptions writer_options(const Encodec& codec, const std::filesystem:
   fail<UsageError>("{}: expected a name that ends with .wav, .flac or .mp3", output.string());
 }
 
-/// Decodes frames as they come into a file of so many samples.
+/// Decodes frames as they come into a file of the result's samples, which grow as they are read.
 class SongWriter {
  public:
   SongWriter(const Encodec& codec, const std::filesystem::path& output, audio::SampleFormat format,
@@ -95,19 +95,19 @@ class SongWriter {
   void push(const EncodedFrame& frame) {
     write(timed(result_.decode_seconds, [&] { return decoder_.push(frame); }));
   }
-  /// What codecs decode behind the end is left out.
-  void finish(std::int64_t samples) {
-    const torch::Tensor rest = timed(result_.decode_seconds, [&] { return decoder_.finish(); });
-    write(rest.narrow(2, 0, std::clamp<std::int64_t>(samples - written_, 0, rest.size(2))));
+  void finish() {
+    write(timed(result_.decode_seconds, [&] { return decoder_.finish(); }));
     result_.clipped = writer_.clipped();
     writer_.commit();
   }
 
  private:
+  /// What is decoded behind the end of what was encoded is left out.
   void write(const torch::Tensor& samples) {
-    if (samples.size(2) == 0) return;
-    writer_.write(samples[0].to(torch::kCPU));
-    written_ += samples.size(2);
+    const std::int64_t count = std::min(samples.size(2), result_.samples - written_);
+    if (count <= 0) return;
+    writer_.write(samples[0].narrow(1, 0, count).to(torch::kCPU));
+    written_ += count;
   }
 
   audio::AudioWriter writer_;
@@ -161,7 +161,7 @@ Transcoded decode_file(const Encodec& codec, const EcdcFile& codes, const std::f
     progress.advance();
   }
   progress.end();
-  writer.finish(result.samples);
+  writer.finish();
   return result;
 }
 
@@ -171,7 +171,7 @@ Transcoded roundtrip_file(const Encodec& codec, const std::filesystem::path& son
   Transcoded result = begun(codec);
   SongWriter writer(codec, output, format, result);
   encode_song(codec, song, result, progress, [&](const EncodedFrame& frame) { writer.push(frame); });
-  writer.finish(result.samples);
+  writer.finish();
   return result;
 }
 
