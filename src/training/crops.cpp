@@ -2,7 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "partita/base/interrupt.hpp"
+
 namespace partita::training {
+namespace {
+
+constexpr std::int64_t kValidationBatch = 16;
+
+}  // namespace
 
 torch::Tensor crops(const data::LatentStore& split, const Batches::Batch& batch, std::int64_t frames) {
   const torch::Tensor clips = split.mixtures(batch.clips);
@@ -30,6 +39,17 @@ std::optional<data::LatentStore> open_validation(const std::filesystem::path& st
   data::LatentStore split(store, "validation");
   if (split.size() == 0) return std::nullopt;
   return split;
+}
+
+double mean_in_batches(std::int64_t clips,
+                       const std::function<torch::Tensor(std::int64_t first, std::int64_t count)>& loss) {
+  double sum = 0.0;
+  for (std::int64_t first = 0; first < clips; first += kValidationBatch) {
+    throw_if_interrupted();
+    const std::int64_t count = std::min(kValidationBatch, clips - first);
+    sum += static_cast<double>(count) * loss(first, count).item<double>();
+  }
+  return sum / static_cast<double>(clips);
 }
 
 }  // namespace partita::training

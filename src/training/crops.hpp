@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "partita/data/store.hpp"
@@ -17,5 +18,10 @@ namespace partita::training {
 
 /// The validation split of a store, where it has one with clips.
 [[nodiscard]] std::optional<data::LatentStore> open_validation(const std::filesystem::path& store);
+
+/// The mean over the first `clips` clips of a loss that is computed on `count` of them from `first` on.
+/// Throws Interrupted between batches.
+[[nodiscard]] double mean_in_batches(
+    std::int64_t clips, const std::function<torch::Tensor(std::int64_t first, std::int64_t count)>& loss);
 
 }  // namespace partita::training

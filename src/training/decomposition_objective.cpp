@@ -5,14 +5,12 @@
 #include <numeric>
 
 #include "crops.hpp"
-#include "partita/base/interrupt.hpp"
 #include "partita/base/random.hpp"
 #include "partita/diffusion/iadb.hpp"
 
 namespace partita::training {
 namespace {
 
-constexpr std::int64_t kValidationBatch = 16;
 constexpr std::int64_t kValidationSteps = 20;  // of the sampler
 
 decomposition::DecompositionModel seeded_model(const decomposition::ModelOptions& options,
@@ -98,26 +96,21 @@ double DecompositionObjective::validation_loss() {
   const std::int64_t clips =
       std::min(validation_->size(), std::max<std::int64_t>(options_.validation_clips, 1));
   const std::int64_t offset = (validation_->info().clip_frames - options_.crop_frames) / 2;
-  double sum = 0.0;
-  for (std::int64_t first = 0; first < clips; first += kValidationBatch) {
-    throw_if_interrupted();
-    std::vector<std::int64_t> indices(static_cast<std::size_t>(std::min(kValidationBatch, clips - first)));
+  return mean_in_batches(clips, [&](std::int64_t first, std::int64_t count) {
+    std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
     std::iota(indices.begin(), indices.end(), first);
     const torch::Tensor x =
         validation_->mixtures(indices).narrow(2, offset, options_.crop_frames).to(device_);
-    const auto count = static_cast<double>(indices.size());
     if (model_->options().autoencoder) {
-      sum += count * loss_of(x, torch::zeros({x.size(0)}, x.options()), torch::zeros_like(x)).item<double>();
-      continue;
+      return loss_of(x, torch::zeros({x.size(0)}, x.options()), torch::zeros_like(x));
     }
     // Levels spread evenly over all clips, the same in every validation.
     const torch::Tensor place = torch::arange(first, first + x.size(0), torch::kFloat32);
     const torch::Tensor alpha = ((place + 0.5) / static_cast<double>(clips)).to(device_);
     const torch::Generator noise =
         make_generator(options_.seed, "validation", static_cast<std::uint64_t>(first));
-    sum += count * loss_of(x, alpha, torch::randn(x.sizes(), noise).to(device_)).item<double>();
-  }
-  return sum / static_cast<double>(clips);
+    return loss_of(x, alpha, torch::randn(x.sizes(), noise).to(device_));
+  });
 }
 
 Figures DecompositionObjective::validate() {

@@ -3,13 +3,10 @@
 #include <algorithm>
 
 #include "crops.hpp"
-#include "partita/base/interrupt.hpp"
 #include "partita/base/random.hpp"
 
 namespace partita::training {
 namespace {
-
-constexpr std::int64_t kValidationBatch = 16;
 
 decomposition::DecompositionModel loaded(const io::ModelFolder& folder, torch::Device device) {
   if (folder.kind() != "decomposition") {
@@ -143,10 +140,7 @@ double RemixObjective::validation_loss() {
   const std::int64_t clips =
       std::min(validation_->size(), std::max<std::int64_t>(options_.validation_clips, 1));
   const std::int64_t offset = (validation_->info().clip_frames - options_.crop_frames) / 2;
-  double sum = 0.0;
-  for (std::int64_t first = 0; first < clips; first += kValidationBatch) {
-    throw_if_interrupted();
-    const std::int64_t count = std::min(kValidationBatch, clips - first);
+  return mean_in_batches(clips, [&](std::int64_t first, std::int64_t count) {
     std::vector<torch::Tensor> mixtures;
     for (std::size_t k = 0; k < batches_.size(); ++k) {
       std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
@@ -155,10 +149,8 @@ double RemixObjective::validation_loss() {
       }
       mixtures.push_back(validation_->mixtures(indices).narrow(2, offset, options_.crop_frames));
     }
-    sum += static_cast<double>(count) *
-           loss_of(remix(mixtures, "validation gains", static_cast<std::uint64_t>(first))).item<double>();
-  }
-  return sum / static_cast<double>(clips);
+    return loss_of(remix(mixtures, "validation gains", static_cast<std::uint64_t>(first)));
+  });
 }
 
 Figures RemixObjective::validate() {
