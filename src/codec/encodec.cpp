@@ -72,7 +72,15 @@ torch::Tensor Encodec::latents_of(const torch::Tensor& codes) const {
 }
 
 torch::Tensor Encodec::encode(const torch::Tensor& samples) {
-  return options_.segment > 0 ? encode_seconds(samples) : latents_of(encode_frames(samples).front().codes);
+  return options_.segment > 0 ? encode_seconds(samples) : latents_of(encode_codes(samples));
+}
+
+torch::Tensor Encodec::encode_codes(const torch::Tensor& samples) {
+  return codebooks() > 0 ? encode_frames(samples).front().codes : Codec::encode_codes(samples);
+}
+
+torch::Tensor Encodec::decode_codes(const torch::Tensor& codes) {
+  return codebooks() > 0 ? latents_of(codes) : Codec::decode_codes(codes);
 }
 
 torch::Tensor Encodec::decode(const torch::Tensor& latents) {

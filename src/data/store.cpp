@@ -119,37 +119,55 @@ LatentStore::Shard LatentStore::open_shard(const fs::path& path) const {
 
 std::int64_t LatentStore::size() const { return size_; }
 
-torch::Tensor LatentStore::gather(const std::vector<std::int64_t>& clips,
-                                  torch::Tensor StoreClips::*part) const {
-  if (clips.empty()) fail<DataError>("no clips asked for");
-  std::vector<torch::Tensor> rows;
-  rows.reserve(clips.size());
-  for (const std::int64_t clip : clips) {
-    if (clip < 0 || clip >= size_) fail<DataError>("clip {} of a split with {} clips", clip, size_);
-    const auto after =
-        std::upper_bound(shards_.begin(), shards_.end(), clip,
-                         [](std::int64_t value, const Shard& shard) { return value < shard.first; });
-    const Shard& shard = *(after - 1);
-    rows.push_back((shard.*part)[clip - shard.first]);
-  }
+/// The memory-mapped row of a clip.
+torch::Tensor LatentStore::row(std::int64_t clip, torch::Tensor StoreClips::*part) const {
+  if (clip < 0 || clip >= size_) fail<DataError>("clip {} of a split with {} clips", clip, size_);
+  const auto after =
+      std::upper_bound(shards_.begin(), shards_.end(), clip,
+                       [](std::int64_t value, const Shard& shard) { return value < shard.first; });
+  const Shard& shard = *(after - 1);
+  return (shard.*part)[clip - shard.first];
+}
+
+/// Rows, all of one shape, as float32 latents.
+torch::Tensor LatentStore::latents(const std::vector<torch::Tensor>& rows) const {
+  if (rows.empty()) fail<DataError>("no clips asked for");
   const torch::Tensor stacked = torch::stack(rows);
   if (info_.codebooks == 0) return stacked.to(torch::kFloat32);
   const torch::NoGradGuard no_gradients;
   std::vector<std::int64_t> shape = stacked.sizes().vec();
-  const torch::Tensor codes = stacked.to(torch::kLong).reshape({-1, info_.codebooks, info_.clip_frames});
+  const torch::Tensor codes = stacked.to(torch::kLong).reshape({-1, info_.codebooks, shape.back()});
   shape[shape.size() - 2] = info_.latent_dim;
   return codec_->decode_codes(codes).to(torch::kFloat32).reshape(shape);
 }
 
 torch::Tensor LatentStore::mixtures(const std::vector<std::int64_t>& clips) const {
-  return gather(clips, &StoreClips::mixture);
+  return mixture_crops(clips, std::vector<std::int64_t>(clips.size(), 0), info_.clip_frames);
+}
+
+torch::Tensor LatentStore::mixture_crops(const std::vector<std::int64_t>& clips,
+                                         const std::vector<std::int64_t>& offsets,
+                                         std::int64_t frames) const {
+  std::vector<torch::Tensor> rows;
+  rows.reserve(clips.size());
+  for (std::size_t i = 0; i < clips.size(); ++i) {
+    const std::int64_t offset = offsets.at(i);
+    if (offset < 0 || frames < 1 || offset + frames > info_.clip_frames) {
+      fail<DataError>("frames {} to {} of a clip of {}", offset, offset + frames, info_.clip_frames);
+    }
+    rows.push_back(row(clips[i], &StoreClips::mixture).narrow(-1, offset, frames));
+  }
+  return latents(rows);
 }
 
 torch::Tensor LatentStore::sources(const std::vector<std::int64_t>& clips) const {
   if (info_.sources.empty()) {
     fail<DataError>("the store was prepared from mixtures without stems: it has no source latents");
   }
-  return gather(clips, &StoreClips::sources);
+  std::vector<torch::Tensor> rows;
+  rows.reserve(clips.size());
+  for (const std::int64_t clip : clips) rows.push_back(row(clip, &StoreClips::sources));
+  return latents(rows);
 }
 
 bool LatentStore::has_audio() const {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "partita/base/join.hpp"
+
 namespace partita::decomposition {
 namespace {
 
@@ -133,7 +135,7 @@ torch::Tensor DecompositionModelImpl::encode(const torch::Tensor& x) {
   for (std::size_t k = 0; k < options_.latent_hops.size(); ++k) {
     held.push_back(hold(z.select(1, static_cast<std::int64_t>(k)), options_.latent_hops[k]));
   }
-  return torch::stack(held, 1);
+  return partita::stack(held, 1);
 }
 
 torch::Tensor DecompositionModelImpl::components(const torch::Tensor& x_alpha, const torch::Tensor& alpha,

@@ -1,11 +1,11 @@
 #include "zip.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <utility>
 #include <vector>
 
+#include "crc.hpp"
 #include "partita/io/error.hpp"
 
 namespace partita::io {
@@ -31,39 +31,10 @@ std::uint32_t number(std::string_view bytes, std::size_t position, std::size_t w
 std::uint32_t u16(std::string_view bytes, std::size_t position) { return number(bytes, position, 2); }
 std::uint32_t u32(std::string_view bytes, std::size_t position) { return number(bytes, position, 4); }
 
-constexpr std::array<std::array<std::uint32_t, 256>, 4> crc_tables() {
-  std::array<std::array<std::uint32_t, 256>, 4> tables{};
-  for (std::uint32_t byte = 0; byte < 256; ++byte) {
-    std::uint32_t value = byte;
-    for (int bit = 0; bit < 8; ++bit) value = value >> 1U ^ ((value & 1U) != 0 ? 0xedb88320U : 0U);
-    tables[0][byte] = value;
-  }
-  for (std::size_t table = 1; table < tables.size(); ++table) {
-    for (std::size_t byte = 0; byte < 256; ++byte) {
-      const std::uint32_t before = tables[table - 1][byte];
-      tables[table][byte] = before >> 8U ^ tables[0][before & 0xffU];
-    }
-  }
-  return tables;
-}
-
 }  // namespace
 
 bool begins_like_zip(std::string_view bytes) {
   return bytes.starts_with(kLocalMagic) || bytes.starts_with(kEndMagic);
-}
-
-std::uint32_t crc32(std::string_view bytes) {
-  static constexpr auto kTables = crc_tables();
-  std::uint32_t crc = 0xffffffff;
-  for (; bytes.size() >= 4; bytes.remove_prefix(4)) {
-    crc ^= u32(bytes, 0);
-    crc = kTables[3][crc & 0xffU] ^ kTables[2][crc >> 8U & 0xffU] ^ kTables[1][crc >> 16U & 0xffU] ^
-          kTables[0][crc >> 24U];
-  }
-  for (const char byte : bytes)
-    crc = crc >> 8U ^ kTables[0][(crc ^ static_cast<unsigned char>(byte)) & 0xffU];
-  return ~crc;
 }
 
 struct ZipArchive::Directory {

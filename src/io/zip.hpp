@@ -46,7 +46,4 @@ class ZipArchive {
 /// Whether a file that begins with these bytes claims to be a ZIP archive.
 [[nodiscard]] bool begins_like_zip(std::string_view bytes);
 
-/// CRC-32 (ISO 3309, as in ZIP).
-[[nodiscard]] std::uint32_t crc32(std::string_view bytes);
-
 }  // namespace partita::io

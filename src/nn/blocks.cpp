@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "partita/base/join.hpp"
 #include "partita/nn/error.hpp"
 
 namespace partita::nn {
@@ -49,7 +50,7 @@ torch::nn::AnyModule make_norm(const std::string& norm, std::int64_t channels) {
   }
   const std::int64_t groups = std::min(kGroups, channels);
   if (norm == "gn" && channels % groups == 0) {
-    return torch::nn::AnyModule(torch::nn::GroupNorm(torch::nn::GroupNormOptions(groups, channels)));
+    return torch::nn::AnyModule(GroupNorm(groups, channels));
   }
   return torch::nn::AnyModule(torch::nn::Identity());
 }
@@ -105,7 +106,16 @@ torch::Tensor interpolate_nearest(const torch::Tensor& x, std::int64_t frames) {
   }
   const std::vector<std::int64_t> size{frames};
   const double scale = static_cast<double>(frames) / static_cast<double>(x.size(2));
-  return at::_upsample_nearest_exact1d(x, at::IntArrayRef(size), scale);
+  // LibTorch 1.13 does not have it in bfloat16 on the CPU.
+  const torch::Tensor wide = x.scalar_type() == torch::kBFloat16 ? x.to(torch::kFloat32) : x;
+  return at::_upsample_nearest_exact1d(wide, at::IntArrayRef(size), scale).to(x.scalar_type());
+}
+
+GroupNormImpl::GroupNormImpl(std::int64_t groups, std::int64_t channels)
+    : torch::nn::GroupNormImpl(torch::nn::GroupNormOptions(groups, channels)) {}
+
+torch::Tensor GroupNormImpl::forward(const torch::Tensor& x) {
+  return torch::nn::GroupNormImpl::forward(x.to(weight.scalar_type()));
 }
 
 SnakeBetaImpl::SnakeBetaImpl(std::int64_t channels)
@@ -134,7 +144,7 @@ SelfAttention1dImpl::SelfAttention1dImpl(std::int64_t channels) : n_head_(channe
         "channels must divide into the heads; choose other channels or turn attn off at this level",
         channels, kHeadDim, kHeadDim);
   }
-  norm_ = register_module("norm", torch::nn::GroupNorm(torch::nn::GroupNormOptions(1, channels)));
+  norm_ = register_module("norm", GroupNorm(1, channels));
   qkv_proj_ = register_module("qkv_proj", same_conv(channels, 3 * channels, 1, true));
   out_proj_ = register_module("out_proj", same_conv(channels, channels, 1, true));
 }
@@ -199,7 +209,7 @@ torch::Tensor ResConvBlockImpl::forward(const torch::Tensor& x, const torch::Ten
     h = film_->forward(h, cond);
   }
   if (tblock_) {
-    h = torch::cat({h, tblock_->forward(interpolate_nearest(time_cond, h.size(2)))}, 1);
+    h = partita::cat({h, tblock_->forward(interpolate_nearest(time_cond, h.size(2)))}, 1);
   }
   h = block2_->forward(drop_->forward(h));
   return h.add_(skip_ ? skip_->forward(x) : x);

@@ -38,6 +38,15 @@ torch::nn::ConvTranspose1d upsample_conv(std::int64_t c_in, std::int64_t c_out, 
 /// `[batch, channel, frame]` brought to `frames` by nearest-exact interpolation.
 torch::Tensor interpolate_nearest(const torch::Tensor& x, std::int64_t frames);
 
+/// Group normalisation in the precision of its weights, whatever autocast made of x: LibTorch 1.13's own
+/// wants both alike.
+class GroupNormImpl : public torch::nn::GroupNormImpl {
+ public:
+  GroupNormImpl(std::int64_t groups, std::int64_t channels);
+  torch::Tensor forward(const torch::Tensor& x);
+};
+TORCH_MODULE(GroupNorm);
+
 /// x + sin²(e^alpha x) / e^beta, one alpha and beta a channel; x `[batch, channel]` or
 /// `[..., channel, frame]`.
 class SnakeBetaImpl : public torch::nn::Module {
@@ -71,7 +80,7 @@ class SelfAttention1dImpl : public torch::nn::Module {
 
  private:
   std::int64_t n_head_;
-  torch::nn::GroupNorm norm_{nullptr};
+  GroupNorm norm_{nullptr};
   torch::nn::Conv1d qkv_proj_{nullptr};
   torch::nn::Conv1d out_proj_{nullptr};
 };

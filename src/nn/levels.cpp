@@ -1,5 +1,7 @@
 #include "levels.hpp"
 
+#include "partita/base/join.hpp"
+
 namespace partita::nn {
 namespace {
 
@@ -63,7 +65,7 @@ torch::Tensor DecoderBlockImpl::forward(const torch::Tensor& x, const torch::Ten
                                         const torch::Tensor& cond, const torch::Tensor& time_cond) {
   torch::Tensor h = up_.forward(x);
   if (skip_type_ == "cat") {
-    h = torch::cat({h, skip}, 1);
+    h = partita::cat({h, skip}, 1);
   } else if (skip_type_ == "add") {
     h.add_(skip);
   }

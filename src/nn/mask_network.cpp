@@ -12,10 +12,6 @@ namespace {
 
 constexpr std::int64_t kGroups = 8;
 
-torch::nn::GroupNorm group_norm(std::int64_t channels) {
-  return torch::nn::GroupNorm(torch::nn::GroupNormOptions(kGroups, channels));
-}
-
 void check_options(const MaskNetworkOptions& options) {
   if (options.in_dim < 1 || options.n_comp < 1) {
     fail<NetworkError>("mask network: in_dim is {} and n_comp {}, expected at least 1", options.in_dim,
@@ -41,12 +37,12 @@ void check_options(const MaskNetworkOptions& options) {
 class DilatedBlockImpl : public torch::nn::Module {
  public:
   DilatedBlockImpl(std::int64_t channels, std::int64_t kernel, std::int64_t dilation) {
-    norm_ = register_module("norm", group_norm(channels));
+    norm_ = register_module("norm", GroupNorm(kGroups, channels));
     const auto options = torch::nn::Conv1dOptions(channels, channels, kernel)
                              .dilation(dilation)
                              .padding(dilation * (kernel / 2));
     dilated_ = register_module("dilated", torch::nn::Conv1d(options));
-    inner_norm_ = register_module("inner_norm", group_norm(channels));
+    inner_norm_ = register_module("inner_norm", GroupNorm(kGroups, channels));
     pointwise_ = register_module("pointwise", same_conv(channels, channels, 1, true));
   }
   torch::Tensor forward(const torch::Tensor& x) {
@@ -55,7 +51,7 @@ class DilatedBlockImpl : public torch::nn::Module {
   }
 
  private:
-  torch::nn::GroupNorm norm_{nullptr}, inner_norm_{nullptr};
+  GroupNorm norm_{nullptr}, inner_norm_{nullptr};
   torch::nn::Conv1d dilated_{nullptr}, pointwise_{nullptr};
 };
 

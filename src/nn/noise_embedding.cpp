@@ -3,6 +3,7 @@
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/linear.h>
 
+#include "partita/base/join.hpp"
 #include "partita/nn/error.hpp"
 
 namespace partita::nn {
@@ -30,7 +31,7 @@ torch::Tensor NoiseEmbeddingImpl::sinusoids(const torch::Tensor& alpha) const {
   const double span = static_cast<double>(endpoint_ ? half - 1 : half);
   const torch::Tensor exponents = torch::arange(half, alpha.options()) / span;
   const torch::Tensor angles = torch::outer(alpha * factor_, torch::pow(1.0 / kMaxPositions, exponents));
-  return torch::cat({angles.cos(), angles.sin()}, 1);
+  return partita::cat({angles.cos(), angles.sin()}, 1);
 }
 
 torch::Tensor NoiseEmbeddingImpl::forward(const torch::Tensor& alpha) {

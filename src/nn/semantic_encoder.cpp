@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "encoder_audio.hpp"
+#include "partita/base/join.hpp"
 
 namespace partita::nn {
 namespace {
@@ -125,7 +126,7 @@ torch::Tensor SemanticEncoderImpl::forward(const torch::Tensor& x) {
   for (const auto& encoder : encoders_) {
     components.push_back(encoder->forward(x));
   }
-  return out_fn_.forward(torch::stack(components, 1));
+  return out_fn_.forward(partita::stack(components, 1));
 }
 
 std::int64_t SemanticEncoderImpl::latent_channels() const {

@@ -39,4 +39,12 @@ Batches::Batch Batches::at(std::int64_t step) {
   return batch;
 }
 
+Batches::Batch Batches::at(const Slice& slice) {
+  const Batch whole = at(slice.step);
+  const auto part = [&](const std::vector<std::int64_t>& all) {
+    return std::vector<std::int64_t>(all.begin() + slice.first, all.begin() + slice.first + slice.count);
+  };
+  return {part(whole.clips), part(whole.offsets)};
+}
+
 }  // namespace partita::training

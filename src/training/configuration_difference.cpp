@@ -32,14 +32,20 @@ Flat flatten(const std::string& text) {
 }
 
 bool may_differ(const std::string& key) {
-  static constexpr std::array<std::string_view, 8> kFree{"data.store",
-                                                         "training.output",
-                                                         "training.name",
-                                                         "training.minutes",
-                                                         "training.autoencoder_steps",
-                                                         "training.diffusion_steps",
-                                                         "remix.rounds",
-                                                         "training.validation_clips"};
+  static constexpr std::array<std::string_view, 14> kFree{"data.store",
+                                                          "training.output",
+                                                          "training.name",
+                                                          "training.minutes",
+                                                          "training.autoencoder_steps",
+                                                          "training.diffusion_steps",
+                                                          "remix.rounds",
+                                                          "training.accumulate",
+                                                          "training.diffusion_epochs",
+                                                          "training.fused",
+                                                          "training.patience",
+                                                          "training.precision",
+                                                          "training.rank_timeout",
+                                                          "training.validation_clips"};
   return key.ends_with("_every") || std::find(kFree.begin(), kFree.end(), key) != kFree.end();
 }
 

@@ -14,12 +14,7 @@ constexpr std::int64_t kValidationBatch = 16;
 }  // namespace
 
 torch::Tensor crops(const data::LatentStore& split, const Batches::Batch& batch, std::int64_t frames) {
-  const torch::Tensor clips = split.mixtures(batch.clips);
-  torch::Tensor x = torch::empty({clips.size(0), clips.size(1), frames});
-  for (std::int64_t i = 0; i < x.size(0); ++i) {
-    x[i].copy_(clips[i].narrow(1, batch.offsets[static_cast<std::size_t>(i)], frames));
-  }
-  return x;
+  return split.mixture_crops(batch.clips, batch.offsets, frames);
 }
 
 std::string unusable_clip(const data::LatentStore& split, Batches& batches, std::int64_t first,

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "crops.hpp"
+#include "partita/base/autocast.hpp"
 #include "partita/base/random.hpp"
 #include "partita/diffusion/iadb.hpp"
 
@@ -30,7 +31,7 @@ DecompositionObjective::DecompositionObjective(const TrainingOptions& options, s
       validation_(open_validation(options.store)),
       batches_(train_.size(), train_.info().clip_frames, options.batch_size, options.crop_frames,
                options.seed),
-      stages_(std::move(stages)),
+      stages_(with_steps(std::move(stages), train_.size(), options.batch_size)),
       model_(seeded_model(model_options, options.seed)) {
   check(options);
   model_->to(device_);
@@ -68,6 +69,7 @@ void DecompositionObjective::begin_stage(const std::string& name) {
 
 torch::Tensor DecompositionObjective::loss_of(const torch::Tensor& x, const torch::Tensor& alpha,
                                               const torch::Tensor& base) {
+  const Autocast autocast(device_, options_.bfloat16 && model_->is_training());
   const torch::Tensor z = model_->encode(x);
   if (model_->options().autoencoder) {
     return torch::mse_loss(model_->compose(model_->components(base, alpha, z)), x);
@@ -77,14 +79,17 @@ torch::Tensor DecompositionObjective::loss_of(const torch::Tensor& x, const torc
   return diffusion::loss(model_->options().variant, prediction, x, base);
 }
 
-torch::Tensor DecompositionObjective::loss(std::int64_t step) {
-  const torch::Tensor x = crops(train_, batches_.at(step), options_.crop_frames).to(device_);
-  if (model_->options().autoencoder)
-    return loss_of(x, torch::zeros({x.size(0)}, x.options()), torch::zeros_like(x));
-  const torch::Generator generator = make_generator(options_.seed, "blend", static_cast<std::uint64_t>(step));
-  const torch::Tensor alpha = torch::rand({x.size(0)}, generator).to(device_);
-  const torch::Tensor base = torch::randn(x.sizes(), generator).to(device_);
-  return loss_of(x, alpha, base);
+torch::Tensor DecompositionObjective::loss(const Slice& slice) {
+  const torch::Tensor x = crops(train_, batches_.at(slice), options_.crop_frames);
+  torch::Tensor alpha = torch::zeros({x.size(0)});
+  torch::Tensor base = torch::zeros_like(x);
+  for (std::int64_t i = 0; i < x.size(0) && !model_->options().autoencoder; ++i) {
+    torch::Generator generator =
+        make_generator(options_.seed, "blend", batches_.example(slice.step, slice.first + i));
+    alpha[i].uniform_(0.0, 1.0, generator);
+    base[i].normal_(0.0, 1.0, generator);
+  }
+  return loss_of(x.to(device_), alpha.to(device_), base.to(device_));
 }
 
 std::string DecompositionObjective::explain(std::int64_t first, std::int64_t last) {
@@ -113,10 +118,10 @@ double DecompositionObjective::validation_loss() {
   });
 }
 
-Figures DecompositionObjective::validate() {
+Validation DecompositionObjective::validate() {
   if (!validation_) return {};
   model_->eval();
-  Figures figures{{"loss", validation_loss()}};
+  Validation validation{{{"loss", validation_loss()}}, {}};
   if (separation_) {
     const std::optional<SeparationFigures> separation = separation_->measure(
         [&](const torch::Tensor& x, std::int64_t first) {
@@ -126,14 +131,14 @@ Figures DecompositionObjective::validate() {
         model_->unet->frame_multiple());
     if (separation) {
       const std::vector<std::string>& sources = validation_->info().sources;
-      add_figures(figures, *separation, sources);
+      add_separation(validation, *separation, sources);
       for (std::size_t s = 0; s < sources.size(); ++s) {
         names_[static_cast<std::size_t>(separation->assignment[s])] = sources[s];
       }
     }
   }
   model_->train();
-  return figures;
+  return validation;
 }
 
 }  // namespace partita::training

@@ -28,9 +28,9 @@ class DecompositionObjective final : public Objective {
   [[nodiscard]] const std::vector<Stage>& stages() const override { return stages_; }
   void begin_stage(const std::string& name) override;
   [[nodiscard]] std::int64_t clips() const override { return train_.size(); }
-  torch::Tensor loss(std::int64_t step) override;
+  torch::Tensor loss(const Slice& slice) override;
   std::string explain(std::int64_t first, std::int64_t last) override;
-  Figures validate() override;
+  Validation validate() override;
 
   [[nodiscard]] decomposition::DecompositionModel& model() { return model_; }
   [[nodiscard]] const data::LatentStore& store() const { return train_; }

@@ -91,7 +91,7 @@ void export_decomposition(const Checkpoint& checkpoint, const io::Config& config
   objective.begin_stage(checkpoint.stage);
   const io::TensorMap half = halved(weights_of(checkpoint));
   io::load_state(objective.module(), half, "checkpoint");
-  const Figures figures = objective.validate();
+  const Figures figures = objective.validate().figures;
   const std::string card = head_of_card(objective, options) + to_toml(objective.model()->options()) +
                            data_table("data", objective.store(), options) +
                            training_table("training", checkpoint, options) +
@@ -110,7 +110,7 @@ void export_masks(const Checkpoint& checkpoint, const io::Config& config,
   objective.begin_stage(checkpoint.stage);
   const io::TensorMap half = halved(weights_of(checkpoint));
   io::load_state(objective.module(), half, "checkpoint");
-  const Figures figures = objective.validate();
+  const Figures figures = objective.validate().figures;
   const std::string card = card_of(decomposition, options.name) + decomposition::to_toml(objective.masks()) +
                            data_table("masks.data", objective.store(), options) +
                            training_table("masks.training", checkpoint, options) +

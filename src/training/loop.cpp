@@ -16,6 +16,7 @@ AdamWOptions adamw_options(const TrainingOptions& options) {
   adamw.beta1 = options.beta1;
   adamw.beta2 = options.beta2;
   adamw.weight_decay = options.weight_decay;
+  adamw.fused = options.fused;
   return adamw;
 }
 
@@ -25,13 +26,22 @@ double minutes_since(std::chrono::steady_clock::time_point start) {
 
 }  // namespace
 
-Loop::Loop(Objective& objective, TrainingOptions options, std::string configuration)
+Loop::Loop(Objective& objective, TrainingOptions options, std::string configuration, Ranks ranks)
     : objective_(objective),
       options_(std::move(options)),
       configuration_(std::move(configuration)),
-      optimizer_(objective.module(), adamw_options(options_)) {
+      ranks_(std::move(ranks)),
+      optimizer_(objective.module(), adamw_options(options_)),
+      log_(std::make_unique<RunLog>(options_.output, ranks_.first())) {
   if (options_.ema_decay > 0.0) ema_ = std::make_unique<Ema>(objective_.module(), options_.ema_decay);
+  if (options_.batch_size % (ranks_.size() * options_.accumulate) != 0) {
+    fail<TrainingError>(
+        "training.batch_size is {}: it must be a multiple of ranks times accumulate, {} times {} here",
+        options_.batch_size, ranks_.size(), options_.accumulate);
+  }
 }
+
+Loop::~Loop() = default;
 
 std::int64_t Loop::total_steps() const {
   std::int64_t steps = 0;
@@ -61,19 +71,24 @@ bool Loop::train(Progress& progress) {
     train_step();
     after_step();
     progress.advance(1, note_);
-    throw_if_interrupted();
-    if (options_.minutes > 0.0 && minutes_since(started_) >= options_.minutes) return !enter_stage();
+    if (stop_) throw Interrupted();
+    if (late_) return !enter_stage();
   }
   return true;
+}
+
+bool Loop::stage_done() const {
+  const bool patient = options_.patience == 0 || stale_ < options_.patience;
+  return stage_step_ >= objective_.stages()[stage_].steps || !patient;
 }
 
 /// Moves on to the stage of the next step; false when all are done.
 bool Loop::enter_stage() {
   const std::vector<Stage>& stages = objective_.stages();
-  while (stage_step_ >= stages[stage_].steps) {
+  while (stage_done()) {
     if (stage_ + 1 == stages.size()) return false;
     ++stage_;
-    stage_step_ = 0;
+    stage_step_ = stale_ = 0;
     best_score_ = kNoScore;
   }
   objective_.begin_stage(stages[stage_].name);
@@ -83,22 +98,50 @@ bool Loop::enter_stage() {
 void Loop::train_step() {
   rate_ = learning_rate(objective_.stages()[stage_], stage_step_);
   objective_.module().train();
-  torch::manual_seed(derive_seed(options_.seed, "step", static_cast<std::uint64_t>(step_)));
   optimizer_.zero_grad();
-  const torch::Tensor loss = objective_.loss(step_);
-  loss.backward();
+  const torch::Tensor loss = accumulate_gradients();
+  join_ranks(loss);
   const torch::Tensor norm = optimizer_.clip_gradients(options_.gradient_clip);
   optimizer_.step(rate_);
   if (ema_ != nullptr) ema_->update(step_);
-  loss_sum_ = loss_sum_.defined() ? loss_sum_ + loss.detach() : loss.detach();
+  loss_sum_ = loss_sum_.defined() ? loss_sum_ + loss : loss;
   norm_sum_ = norm_sum_.defined() ? norm_sum_ + norm : norm;
   ++step_;
   ++stage_step_;
 }
 
+/// The gradients of this rank's share of the batch's loss; returns that share.
+torch::Tensor Loop::accumulate_gradients() {
+  const std::int64_t count = options_.batch_size / (ranks_.size() * options_.accumulate);
+  const double share = static_cast<double>(count) / static_cast<double>(options_.batch_size);
+  torch::Tensor sum;
+  for (std::int64_t pass = 0; pass < options_.accumulate; ++pass) {
+    const Slice slice{step_, (ranks_.rank() * options_.accumulate + pass) * count, count};
+    torch::manual_seed(derive_seed(options_.seed, "step",
+                                   static_cast<std::uint64_t>(step_ * options_.batch_size + slice.first)));
+    const torch::Tensor loss = objective_.loss(slice) * share;
+    loss.backward();
+    sum = sum.defined() ? sum + loss.detach() : loss.detach();
+  }
+  return sum;
+}
+
+/// Sums gradients and loss over the ranks, and lets all know when one of them must stop.
+void Loop::join_ranks(const torch::Tensor& loss) {
+  stop_ = interrupt_requested();
+  late_ = options_.minutes > 0.0 && minutes_since(started_) >= options_.minutes;
+  if (ranks_.size() == 1) return;
+  std::vector<torch::Tensor> shared = optimizer_.gradients();
+  const torch::Tensor signals = torch::tensor({stop_ ? 1.0F : 0.0F, late_ ? 1.0F : 0.0F});
+  shared.push_back(loss);
+  shared.push_back(signals);
+  ranks_.sum(shared);
+  stop_ = signals[0].item<float>() > 0.0F;
+  late_ = signals[1].item<float>() > 0.0F;
+}
+
 void Loop::after_step() {
-  const bool stage_done = stage_step_ >= objective_.stages()[stage_].steps;
-  if (step_ % options_.log_every == 0 || stage_done) write_log();
+  if (step_ % options_.log_every == 0 || stage_done()) write_log();
   if (step_ % options_.validate_every == 0) validate();
   if (step_ % options_.checkpoint_every == 0) save();
 }
@@ -120,10 +163,12 @@ void Loop::write_log() {
   }
   const double seconds = 60.0 * minutes_since(logged_at_);
   const double speed = steps * static_cast<double>(options_.batch_size) / std::max(seconds, 1e-9);
-  append_row(options_.output / "log.csv",
-             "step,stage,loss,gradient_norm,learning_rate,examples_per_second,minutes",
-             fmt::format("{},{},{:.9g},{:.9g},{:.9g},{:.2f},{:.3f}", step_, objective_.stages()[stage_].name,
-                         loss, norm, rate_, speed, minutes_now()));
+  log_->row("log", step_, objective_.stages()[stage_].name,
+            {{"loss", loss},
+             {"gradient_norm", norm},
+             {"learning_rate", rate_},
+             {"examples_per_second", speed},
+             {"minutes", minutes_now()}});
   note_ = fmt::format("loss {:.4f}", loss);
   loss_sum_ = norm_sum_ = torch::Tensor();
   logged_step_ = step_;
@@ -134,28 +179,31 @@ void Loop::validate() {
   if (validated_step_ == step_) return;
   write_log();
   const auto start = Clock::now();
-  const EmaScope averaged(ema_.get());
-  const Figures figures = objective_.validate();
+  if (ranks_.first()) {
+    const EmaScope averaged(ema_.get());
+    judge(objective_.validate());
+  }
+  stale_ = static_cast<std::int64_t>(ranks_.agree(static_cast<double>(stale_)));
   validated_step_ = step_;
   logged_at_ += Clock::now() - start;
-  if (figures.empty()) return;
-  std::string header = "step,stage";
-  std::string row = fmt::format("{},{}", step_, objective_.stages()[stage_].name);
-  for (const auto& [name, value] : figures) {
-    header += "," + name;
-    row += fmt::format(",{:.9g}", value);
-  }
-  append_row(options_.output / "validation.csv", header, row);
-  keep_best(figures);
 }
 
-/// SI-SDR where stems are known, the loss elsewhere.
-void Loop::keep_best(const Figures& figures) {
+/// Logs a validation and keeps the best: by SI-SDR where stems are known, by the loss elsewhere.
+void Loop::judge(const Validation& validation) {
+  const Figures& figures = validation.figures;
+  if (figures.empty()) {
+    if (options_.patience > 0) fail<TrainingError>("training.patience needs a store with validation clips");
+    return;
+  }
+  log_->row("validation", step_, objective_.stages()[stage_].name, figures);
   const auto measured = std::find_if(figures.begin(), figures.end(),
                                      [](const auto& figure) { return figure.first == "si_sdr"; });
   const double score = measured != figures.end() ? measured->second : -figures.front().second;
+  ++stale_;
   if (!(score > best_score_)) return;
   best_score_ = score;
+  stale_ = 0;
+  log_->sounds(step_, validation.sounds);
   // The weights are exchanged for the averaged ones here; a checkpoint holds both in their own places.
   if (ema_ != nullptr) ema_->swap();
   write_checkpoint(best_folder(options_.output), checkpoint(), 1);
@@ -165,7 +213,7 @@ void Loop::keep_best(const Figures& figures) {
 void Loop::save() {
   if (saved_step_ == step_) return;
   write_log();
-  write_checkpoint(options_.output, checkpoint());
+  if (ranks_.first()) write_checkpoint(options_.output, checkpoint());
   saved_step_ = step_;
 }
 
@@ -177,6 +225,7 @@ Checkpoint Loop::checkpoint() const {
   checkpoint.clips = objective_.clips();
   checkpoint.minutes = minutes_now();
   checkpoint.best_score = best_score_;
+  checkpoint.stale = stale_;
   checkpoint.configuration = configuration_;
   checkpoint.state = io::with_prefix(io::state_of(objective_.module()), "model");
   checkpoint.state.merge(io::with_prefix(optimizer_.state(), "optimizer"));
@@ -191,21 +240,32 @@ void Loop::finish() {
 
 void Loop::resume() {
   const std::optional<Checkpoint> checkpoint = newest_checkpoint(options_.output);
-  if (!checkpoint) return;
-  if (const std::string key = configuration_difference(checkpoint->configuration, configuration_);
+  const double step = checkpoint ? static_cast<double>(checkpoint->step) : -1.0;
+  if (ranks_.agree(step) != step) {
+    fail<TrainingError>(
+        "{}: rank {} finds another checkpoint there than rank 0: all ranks must see one folder",
+        options_.output.string(), ranks_.rank());
+  }
+  if (checkpoint) {
+    check_same_run(*checkpoint);
+    restore(*checkpoint);
+  }
+}
+
+void Loop::check_same_run(const Checkpoint& checkpoint) const {
+  if (const std::string key = configuration_difference(checkpoint.configuration, configuration_);
       !key.empty()) {
     fail<TrainingError>(
         "{}: the run was started with another configuration: {}; put it back or train into "
         "another output folder",
         options_.output.string(), key);
   }
-  if (checkpoint->clips != objective_.clips()) {
+  if (checkpoint.clips != objective_.clips()) {
     fail<TrainingError>(
         "{}: the run was started on {} training clips, the store now has {}; go on with the same "
         "store or train into another output folder",
-        options_.output.string(), checkpoint->clips, objective_.clips());
+        options_.output.string(), checkpoint.clips, objective_.clips());
   }
-  restore(*checkpoint);
 }
 
 void Loop::restore(const Checkpoint& checkpoint) {
@@ -224,9 +284,9 @@ void Loop::restore(const Checkpoint& checkpoint) {
   step_ = saved_step_ = validated_step_ = checkpoint.step;
   minutes_before_ = checkpoint.minutes;
   best_score_ = checkpoint.best_score;
+  stale_ = checkpoint.stale;
   objective_.begin_stage(stage->name);
-  drop_rows_after(options_.output / "log.csv", step_);
-  drop_rows_after(options_.output / "validation.csv", step_);
+  log_->resume(step_);
 }
 
 }  // namespace partita::training

@@ -1,6 +1,7 @@
 #include "partita/training/optimizer.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +10,11 @@
 #include "named_tensors.hpp"
 
 namespace partita::training {
+namespace {
+
+constexpr std::int64_t kGrain = 1 << 15;  // values worth a thread
+
+}  // namespace
 
 AdamW::AdamW(const torch::nn::Module& module, const AdamWOptions& options) : options_(options) {
   for (const auto& item : module.named_parameters()) {
@@ -40,6 +46,8 @@ torch::Tensor AdamW::clip_gradients(double max_norm) {
   torch::Tensor norm = torch::stack(at::_foreach_norm(all)).norm();
   if (max_norm > 0.0) {
     const torch::Tensor scale = (max_norm / (norm + 1e-6)).clamp_max(1.0);
+    // On a GPU, asking would cost more than multiplying by one.
+    if (scale.is_cpu() && scale.item<double>() == 1.0) return norm;
     for (torch::Tensor& gradient : all) gradient.mul_(scale);
   }
   return norm;
@@ -61,24 +69,71 @@ struct AdamW::Active {
   }
 };
 
+/// What an update multiplies by.
+struct AdamW::Rates {
+  double beta1, beta2, decay, root_correction, epsilon, step;
+
+  Rates(const AdamWOptions& options, double learning_rate, std::int64_t steps)
+      : beta1(options.beta1),
+        beta2(options.beta2),
+        decay(1.0 - learning_rate * options.weight_decay),
+        root_correction(std::sqrt(1.0 - std::pow(options.beta2, static_cast<double>(steps)))),
+        epsilon(options.epsilon),
+        step(learning_rate / (1.0 - std::pow(options.beta1, static_cast<double>(steps)))) {}
+};
+
+namespace {
+
+bool one_pass(const torch::Tensor& tensor) {
+  return tensor.is_cpu() && tensor.scalar_type() == torch::kFloat32 && tensor.is_contiguous();
+}
+
+}  // namespace
+
 void AdamW::step(double learning_rate) {
   const torch::NoGradGuard no_grad;
   const Active active(*this);
   ++steps_;
   if (active.parameter.empty()) return;
-  const double correction1 = 1.0 - std::pow(options_.beta1, static_cast<double>(steps_));
-  const double correction2 = 1.0 - std::pow(options_.beta2, static_cast<double>(steps_));
-  if (options_.weight_decay != 0.0) {
-    at::_foreach_mul_(active.parameter, 1.0 - learning_rate * options_.weight_decay);
+  const Rates rates(options_, learning_rate, steps_);
+  const auto fits = [&](const std::vector<torch::Tensor>& all) {
+    return std::all_of(all.begin(), all.end(), one_pass);
+  };
+  if (options_.fused && fits(active.parameter) && fits(active.gradient)) {
+    update_each(active, rates);
+    return;
   }
-  at::_foreach_mul_(active.first, options_.beta1);
-  at::_foreach_add_(active.first, active.gradient, 1.0 - options_.beta1);
-  at::_foreach_mul_(active.second, options_.beta2);
-  at::_foreach_addcmul_(active.second, active.gradient, active.gradient, 1.0 - options_.beta2);
+  if (options_.weight_decay != 0.0) at::_foreach_mul_(active.parameter, rates.decay);
+  at::_foreach_mul_(active.first, rates.beta1);
+  at::_foreach_add_(active.first, active.gradient, 1.0 - rates.beta1);
+  at::_foreach_mul_(active.second, rates.beta2);
+  at::_foreach_addcmul_(active.second, active.gradient, active.gradient, 1.0 - rates.beta2);
   std::vector<torch::Tensor> denominator = at::_foreach_sqrt(active.second);
-  at::_foreach_div_(denominator, std::sqrt(correction2));
-  at::_foreach_add_(denominator, options_.epsilon);
-  at::_foreach_addcdiv_(active.parameter, active.first, denominator, -learning_rate / correction1);
+  at::_foreach_div_(denominator, rates.root_correction);
+  at::_foreach_add_(denominator, rates.epsilon);
+  at::_foreach_addcdiv_(active.parameter, active.first, denominator, -rates.step);
+}
+
+/// The same in one pass, in which every value is read and written once.
+void AdamW::update_each(const Active& active, const Rates& rates) const {
+  const auto beta1 = static_cast<float>(rates.beta1), beta2 = static_cast<float>(rates.beta2);
+  const auto rest1 = static_cast<float>(1.0 - rates.beta1), rest2 = static_cast<float>(1.0 - rates.beta2);
+  const auto decay = static_cast<float>(rates.decay), step = static_cast<float>(rates.step);
+  const auto root = static_cast<float>(1.0 / rates.root_correction);
+  const auto epsilon = static_cast<float>(rates.epsilon);
+  for (std::size_t i = 0; i < active.parameter.size(); ++i) {
+    float* parameter = active.parameter[i].data_ptr<float>();
+    const float* gradient = active.gradient[i].data_ptr<float>();
+    float* first = active.first[i].data_ptr<float>();
+    float* second = active.second[i].data_ptr<float>();
+    at::parallel_for(0, active.parameter[i].numel(), kGrain, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t at = begin; at < end; ++at) {
+        first[at] = beta1 * first[at] + rest1 * gradient[at];
+        second[at] = beta2 * second[at] + rest2 * gradient[at] * gradient[at];
+        parameter[at] = decay * parameter[at] - step * first[at] / (std::sqrt(second[at]) * root + epsilon);
+      }
+    });
+  }
 }
 
 io::TensorMap AdamW::state() const {

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cmath>
+
 #include "stages.hpp"
 
 namespace partita::training {
@@ -9,12 +12,14 @@ void read_steps(const io::Config& table, TrainingOptions& options) {
   options.validate_every = table.get<std::int64_t>("validate_every", options.validate_every);
   options.checkpoint_every = table.get<std::int64_t>("checkpoint_every", options.checkpoint_every);
   options.validation_clips = table.get<std::int64_t>("validation_clips", options.validation_clips);
+  options.patience = table.get<std::int64_t>("patience", options.patience);
   options.minutes = table.get<double>("minutes", options.minutes);
   table.require(options.warmup_steps >= 0, "warmup_steps", "0 or more");
   table.require(options.log_every > 0, "log_every", "1 or more");
   table.require(options.validate_every > 0, "validate_every", "1 or more");
   table.require(options.checkpoint_every > 0, "checkpoint_every", "1 or more");
   table.require(options.validation_clips >= 0, "validation_clips", "0 or more");
+  table.require(options.patience >= 0, "patience", "0 (never) or more validations");
   table.require(options.minutes >= 0.0, "minutes", "0 (no limit) or more");
 }
 
@@ -26,6 +31,10 @@ void read_optimizer(const io::Config& table, TrainingOptions& options) {
   options.weight_decay = table.get<double>("weight_decay", options.weight_decay);
   options.gradient_clip = table.get<double>("gradient_clip", options.gradient_clip);
   options.ema_decay = table.get<double>("ema_decay", options.ema_decay);
+  options.fused = table.get<bool>("fused", options.fused);
+  const auto precision = table.get<std::string>("precision", "float32");
+  options.bfloat16 = precision == "bfloat16";
+  table.require(options.bfloat16 || precision == "float32", "precision", "'float32' or 'bfloat16'");
   table.require(options.learning_rate > 0.0, "learning_rate", "more than 0");
   table.require(options.final_learning_rate >= 0.0, "final_learning_rate", "0 or more");
   table.require(options.beta1 >= 0.0 && options.beta1 < 1.0, "beta1", "in [0, 1)");
@@ -44,10 +53,14 @@ TrainingOptions training_options(const io::Config& config) {
   options.output = table.get<std::string>("output");
   options.name = table.get<std::string>("name", options.output.filename().string());
   options.batch_size = table.get<std::int64_t>("batch_size", options.batch_size);
+  options.accumulate = table.get<std::int64_t>("accumulate", options.accumulate);
   options.crop_frames = table.get<std::int64_t>("crop_frames", options.crop_frames);
+  options.rank_timeout = table.get<double>("rank_timeout", options.rank_timeout);
   const auto seed = table.get<std::int64_t>("seed", 0);
   table.require(!options.name.empty(), "name", "a name for the model");
   table.require(options.batch_size > 0, "batch_size", "1 or more");
+  table.require(options.accumulate > 0, "accumulate", "1 or more");
+  table.require(options.rank_timeout >= 1.0, "rank_timeout", "1 second or more");
   table.require(options.crop_frames > 0, "crop_frames", "1 or more");
   table.require(seed >= 0, "seed", "0 or more");
   options.seed = static_cast<std::uint64_t>(seed);
@@ -59,11 +72,14 @@ TrainingOptions training_options(const io::Config& config) {
 std::vector<Stage> decomposition_stages(const io::Config& config, const TrainingOptions& options) {
   const io::Config table = config.table("training");
   const auto autoencoder = table.get<std::int64_t>("autoencoder_steps", 0);
-  const auto diffusion = table.get<std::int64_t>("diffusion_steps", 100000);
+  const auto epochs = table.get<double>("diffusion_epochs", 0.0);
+  const auto diffusion = table.get<std::int64_t>("diffusion_steps", epochs > 0.0 ? 1 : 100000);
   const double diffusion_rate = table.get<double>("diffusion_learning_rate", options.learning_rate);
   table.require(autoencoder >= 0, "autoencoder_steps", "0 (no such stage) or more");
   table.require(diffusion >= 0, "diffusion_steps", "0 (no such stage) or more");
   table.require(autoencoder + diffusion > 0, "diffusion_steps", "at least one step in one of the stages");
+  table.require(epochs >= 0.0 && !(table.has("diffusion_epochs") && table.has("diffusion_steps")),
+                "diffusion_epochs", "0 or more, in place of diffusion_steps");
   table.require(diffusion_rate > 0.0, "diffusion_learning_rate", "more than 0");
   std::vector<Stage> stages;
   const auto add = [&](const char* name, std::int64_t steps, double rate) {
@@ -71,6 +87,16 @@ std::vector<Stage> decomposition_stages(const io::Config& config, const Training
   };
   add(kAutoencoderStage, autoencoder, options.learning_rate);
   add(kDiffusionStage, diffusion, diffusion_rate);
+  if (epochs > 0.0) stages.back().epochs = epochs;
+  return stages;
+}
+
+std::vector<Stage> with_steps(std::vector<Stage> stages, std::int64_t clips, std::int64_t batch_size) {
+  for (Stage& stage : stages) {
+    if (stage.epochs <= 0.0) continue;
+    const auto batches = static_cast<double>(std::max<std::int64_t>(1, clips / batch_size));
+    stage.steps = std::max<std::int64_t>(1, std::llround(stage.epochs * batches));
+  }
   return stages;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "crops.hpp"
+#include "partita/base/autocast.hpp"
 #include "partita/base/random.hpp"
 
 namespace partita::training {
@@ -95,22 +96,25 @@ torch::Tensor RemixObjective::taught(const torch::Tensor& x, std::uint64_t draw)
 }
 
 RemixObjective::Remix RemixObjective::remix(const std::vector<torch::Tensor>& mixtures, const char* purpose,
-                                            std::uint64_t index) {
+                                            std::uint64_t first_example) {
   const auto count = static_cast<std::int64_t>(mixtures.size());
   const torch::Tensor all = torch::cat(mixtures).to(device_);
   const torch::Tensor parts =
-      taught(all, index).unflatten(0, std::vector<std::int64_t>{count, mixtures.front().size(0)});
+      taught(all, first_example).unflatten(0, std::vector<std::int64_t>{count, mixtures.front().size(0)});
   std::vector<torch::Tensor> chosen;  // of component k: what it is in the mixtures drawn for it
   for (std::int64_t k = 0; k < count; ++k) chosen.push_back(parts[k].select(1, k));
-  const torch::Tensor gains = torch::pow(
-      remix_.gain,
-      2.0 * torch::rand({all.size(0) / count, count, 1, 1}, make_generator(options_.seed, purpose, index)) -
-          1.0);
+  torch::Tensor gains = torch::empty({mixtures.front().size(0), count, 1, 1});
+  for (std::int64_t i = 0; i < gains.size(0); ++i) {
+    gains[i].uniform_(-1.0, 1.0,
+                      make_generator(options_.seed, purpose, first_example + static_cast<std::uint64_t>(i)));
+  }
+  gains = torch::pow(remix_.gain, gains);
   const torch::Tensor levelled = torch::stack(chosen, 1) * gains.to(device_);
   return {codec_->superpose(levelled), codec_->power_shares(levelled)};
 }
 
 torch::Tensor RemixObjective::loss_of(const Remix& remix) {
+  const Autocast autocast(device_, options_.bfloat16 && networks_->is_training());
   const torch::Tensor mixture = remix.mixture.unsqueeze(1);
   return torch::mse_loss(networks_->student->forward(remix.mixture) * mixture, remix.shares * mixture);
 }
@@ -119,12 +123,12 @@ torch::Tensor RemixObjective::found(const torch::Tensor& x) {
   return codec_->share_out(x, networks_->student->forward(x));
 }
 
-torch::Tensor RemixObjective::loss(std::int64_t step) {
+torch::Tensor RemixObjective::loss(const Slice& slice) {
   std::vector<torch::Tensor> mixtures;
   for (Batches& batches : batches_) {
-    mixtures.push_back(crops(train_, batches.at(step), options_.crop_frames));
+    mixtures.push_back(crops(train_, batches.at(slice), options_.crop_frames));
   }
-  return loss_of(remix(mixtures, "gains", static_cast<std::uint64_t>(step)));
+  return loss_of(remix(mixtures, "gains", batches_.front().example(slice.step, slice.first)));
 }
 
 std::string RemixObjective::explain(std::int64_t first, std::int64_t last) {
@@ -153,17 +157,17 @@ double RemixObjective::validation_loss() {
   });
 }
 
-Figures RemixObjective::validate() {
+Validation RemixObjective::validate() {
   if (!validation_) return {};
   networks_->eval();
-  Figures figures{{"loss", validation_loss()}};
+  Validation validation{{{"loss", validation_loss()}}, {}};
   if (separation_) {
-    const auto separation = separation_->measure(
+    const std::optional<SeparationFigures> separation = separation_->measure(
         [this](const torch::Tensor& latents, std::int64_t) { return found(latents.to(device_)); }, 1);
-    if (separation) add_figures(figures, *separation, validation_->info().sources);
+    if (separation) add_separation(validation, *separation, validation_->info().sources);
   }
   networks_->train();
-  return figures;
+  return validation;
 }
 
 }  // namespace partita::training

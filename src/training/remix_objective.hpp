@@ -48,9 +48,9 @@ class RemixObjective final : public Objective {
   [[nodiscard]] const std::vector<Stage>& stages() const override { return stages_; }
   void begin_stage(const std::string& name) override;
   [[nodiscard]] std::int64_t clips() const override { return train_.size(); }
-  torch::Tensor loss(std::int64_t step) override;
+  torch::Tensor loss(const Slice& slice) override;
   std::string explain(std::int64_t first, std::int64_t last) override;
-  Figures validate() override;
+  Validation validate() override;
 
   [[nodiscard]] const data::LatentStore& store() const { return train_; }
   [[nodiscard]] const nn::MaskNetworkOptions& masks() const { return networks_->student->options(); }
@@ -64,7 +64,7 @@ class RemixObjective final : public Objective {
   [[nodiscard]] torch::Tensor taught(const torch::Tensor& x, std::uint64_t draw);
   /// A part of each component, from crops of a mixture each, at random levels.
   [[nodiscard]] Remix remix(const std::vector<torch::Tensor>& mixtures, const char* purpose,
-                            std::uint64_t index);
+                            std::uint64_t first_example);
   /// Mean squared error of the mixtures times the shares: what is loud counts, as in SI-SDR.
   [[nodiscard]] torch::Tensor loss_of(const Remix& remix);
   /// What the student makes of mixtures.

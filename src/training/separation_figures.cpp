@@ -59,6 +59,7 @@ struct Score {
 SeparationCheck::SeparationCheck(const data::LatentStore& split, std::int64_t clips)
     : mixture_(split.mixture_audio()),
       sources_(split.source_audio()),
+      source_names_(split.info().sources),
       codec_(codec::make_codec(split.info().codec)) {
   const std::int64_t count = std::min(clips, mixture_.size(0));
   mixture_ = mixture_.narrow(0, 0, count);
@@ -82,6 +83,7 @@ std::optional<SeparationFigures> SeparationCheck::measure(const Decompose& decom
   if (frames == 0 || mixture_.size(0) == 0) return std::nullopt;
   const std::int64_t samples = std::min(frames * codec_->hop(), mixture_.size(1));
   std::optional<Score> score;
+  torch::Tensor heard;  // the first clip's estimates
   for (std::int64_t first = 0; first < mixture_.size(0); first += kBatch) {
     throw_if_interrupted();
     const std::int64_t count = std::min(kBatch, mixture_.size(0) - first);
@@ -91,18 +93,25 @@ std::optional<SeparationFigures> SeparationCheck::measure(const Decompose& decom
     if (!score) score.emplace(components.size(1), sources_.size(1));
     for (std::int64_t i = 0; i < count; ++i) {
       const torch::Tensor mixture = mixture_[first + i].narrow(0, 0, samples);
-      score->add(masked(*codec_, components[i], mixture), sources_[first + i].narrow(1, 0, samples));
+      const torch::Tensor estimates = masked(*codec_, components[i], mixture);
+      if (!heard.defined()) heard = estimates;
+      score->add(estimates, sources_[first + i].narrow(1, 0, samples));
     }
   }
-  return score->figures();
+  SeparationFigures figures = score->figures();
+  figures.sounds.push_back({"mixture", mixture_[0].narrow(0, 0, samples), codec_->sample_rate()});
+  for (std::size_t s = 0; s < source_names_.size(); ++s)
+    figures.sounds.push_back({source_names_[s], heard[figures.assignment[s]], codec_->sample_rate()});
+  return figures;
 }
 
-void add_figures(Figures& figures, const SeparationFigures& separation,
-                 const std::vector<std::string>& sources) {
-  figures.emplace_back("si_sdr", separation.mean);
+void add_separation(Validation& validation, const SeparationFigures& separation,
+                    const std::vector<std::string>& sources) {
+  validation.figures.emplace_back("si_sdr", separation.mean);
   for (std::size_t s = 0; s < sources.size(); ++s) {
-    figures.emplace_back("si_sdr_" + sources[s], separation.per_source[s]);
+    validation.figures.emplace_back("si_sdr_" + sources[s], separation.per_source[s]);
   }
+  validation.sounds = separation.sounds;
 }
 
 }  // namespace partita::training

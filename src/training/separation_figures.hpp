@@ -18,11 +18,12 @@ struct SeparationFigures {
   std::vector<std::int64_t> assignment;  ///< component of each source, one for the whole set
   std::vector<double> per_source;        ///< mean SI-SDR in dB
   double mean = 0.0;                     ///< of the sources' means
+  std::vector<Sound> sounds;             ///< of the first clip: the mixture and the estimate of each source
 };
 
-/// "si_sdr" and "si_sdr_<source>".
-void add_figures(Figures& figures, const SeparationFigures& separation,
-                 const std::vector<std::string>& sources);
+/// "si_sdr" and "si_sdr_<source>", and the sounds.
+void add_separation(Validation& validation, const SeparationFigures& separation,
+                    const std::vector<std::string>& sources);
 
 /// Separation of a split's kept audio by a model in training: components as Wiener masks on the
 /// mixture's STFT at the codec's rate, SI-SDR under the best fixed assignment.
@@ -43,6 +44,7 @@ class SeparationCheck {
  private:
   torch::Tensor mixture_;  ///< `[clip, sample]`
   torch::Tensor sources_;  ///< `[clip, source, sample]`
+  std::vector<std::string> source_names_;
   std::shared_ptr<codec::Codec> codec_;
   torch::Tensor latents_;  ///< `[clip, channel, frame]`
 };

@@ -13,9 +13,15 @@ namespace partita::training {
 inline constexpr const char* kAutoencoderStage = "autoencoder";
 inline constexpr const char* kDiffusionStage = "diffusion";
 
-/// autoencoder_steps (α = 0 and a zero input), diffusion_steps and diffusion_learning_rate of [training].
+/// autoencoder_steps (α = 0 and a zero input), diffusion_steps or diffusion_epochs, and
+/// diffusion_learning_rate of [training].
 [[nodiscard]] std::vector<Stage> decomposition_stages(const io::Config& config,
                                                       const TrainingOptions& options);
+
+/// Stages whose length is said in epochs, with the steps that these are: an epoch has as many as whole
+/// batches fit into the training clips.
+[[nodiscard]] std::vector<Stage> with_steps(std::vector<Stage> stages, std::int64_t clips,
+                                            std::int64_t batch_size);
 
 /// What [remix] of a configuration says.
 struct RemixOptions {

@@ -1,5 +1,8 @@
 #include "partita/training/trainer.hpp"
 
+#include <chrono>
+#include <cmath>
+
 #include "decomposition_objective.hpp"
 #include "partita/training/checkpoint.hpp"
 #include "partita/training/loop.hpp"
@@ -44,11 +47,23 @@ void check_fresh(const std::filesystem::path& run, bool resume) {
   }
 }
 
-void run_loop(Objective& objective, const TrainingOptions& options, const io::Config& config, bool resume,
-              Progress& progress) {
-  Loop loop(objective, options, config.text());
-  if (resume) loop.resume();
-  loop.run(progress);
+/// Trains with the ranks of the environment, then has the first of them export; `objective` makes what is
+/// trained, on a device.
+template <class MakeObjective>
+void run_and_export(const TrainingOptions& options, const io::Config& config, bool resume,
+                    torch::Device device, Progress& progress, const MakeObjective& make_objective) {
+  check_fresh(options.output, resume);
+  const torch::Device local = Ranks::local_device(device);
+  Ranks ranks = Ranks::from_environment(local, std::chrono::seconds(std::llround(options.rank_timeout)));
+  const bool first = ranks.first();
+  {
+    auto objective = make_objective(local);
+    Loop loop(objective, options, config.text(), std::move(ranks));
+    if (resume) loop.resume();
+    Progress silent;
+    loop.run(first ? progress : silent);
+  }
+  if (first) export_run(options.output, options.output / "model");
 }
 
 }  // namespace
@@ -63,22 +78,16 @@ void check_configuration(const io::Config& config) {
 
 void train_decomposition(const io::Config& config, bool resume, torch::Device device, Progress& progress) {
   const DecompositionSetup setup(config);
-  check_fresh(setup.options.output, resume);
-  {
-    DecompositionObjective objective(setup.options, setup.stages, setup.model, device);
-    run_loop(objective, setup.options, config, resume, progress);
-  }
-  export_run(setup.options.output, setup.options.output / "model");
+  run_and_export(setup.options, config, resume, device, progress, [&](torch::Device local) {
+    return DecompositionObjective(setup.options, setup.stages, setup.model, local);
+  });
 }
 
 void train_masks(const io::Config& config, bool resume, torch::Device device, Progress& progress) {
   const MasksSetup setup(config);
-  check_fresh(setup.options.output, resume);
-  {
-    RemixObjective objective(setup.options, setup.remix, setup.masks, setup.decomposition, device);
-    run_loop(objective, setup.options, config, resume, progress);
-  }
-  export_run(setup.options.output, setup.options.output / "model");
+  run_and_export(setup.options, config, resume, device, progress, [&](torch::Device local) {
+    return RemixObjective(setup.options, setup.remix, setup.masks, setup.decomposition, local);
+  });
 }
 
 }  // namespace partita::training

@@ -162,12 +162,17 @@ TEST(EncodecCodec, LatentsAreTheSumsOfTheCodesVectors) {
   }
   EXPECT_TRUE(torch::allclose(latents[0], sum.t(), 0.0, 1e-6));
   EXPECT_TRUE(torch::equal(codec.decode(latents), codec.decode_frames(frames)));
+  EXPECT_EQ(codec.codebooks(), 8);
+  EXPECT_TRUE(torch::equal(codec.encode_codes(signal), frames.front().codes));
+  EXPECT_TRUE(torch::equal(codec.decode_codes(frames.front().codes), latents));
 }
 
 TEST(EncodecCodec, SecondsCarryTheirScaleInTheLastChannel) {
   Encodec codec = support::random_encodec("encodec_48khz", "small", 24.0);
   EXPECT_EQ(codec.name(), "encodec_48khz");
   EXPECT_EQ(codec.latent_dim(), 17);
+  EXPECT_EQ(codec.codebooks(), 0);  // codes do not say the scale
+  EXPECT_THROW((void)codec.encode_codes(support::noisy_signal(2, 1000)), CodecError);
   EXPECT_EQ(codec.frame_rate(), 150.0);
   const torch::Tensor signal = support::noisy_signal(2, 100001);
   const torch::Tensor latents = codec.encode(signal);

@@ -44,6 +44,11 @@ TEST(Store, RoundTrip) {
   EXPECT_TRUE(store.source_audio().select(1, 1).equal(2.0 * store.mixture_audio()));
   EXPECT_THROW((void)store.mixtures({7}), DataError);
   EXPECT_THROW((void)store.mixtures({-1}), DataError);
+  const torch::Tensor crops = store.mixture_crops({6, 0}, {1, 2}, 3);
+  EXPECT_TRUE(crops[0].equal(store.mixtures({6})[0].narrow(1, 1, 3)));
+  EXPECT_TRUE(crops[1].equal(store.mixtures({0})[0].narrow(1, 2, 3)));
+  EXPECT_THROW((void)store.mixture_crops({6}, {3}, 3), DataError);
+  EXPECT_THROW((void)store.mixture_crops({6}, {-1}, 3), DataError);
   EXPECT_THROW(LatentStore(scratch / "store", "test"), DataError);
 }
 
@@ -101,6 +106,7 @@ TEST(Store, CodesAreKeptNarrowAndDecodedWhenRead) {
   EXPECT_EQ(store.info().codebooks, 2);
   const torch::Tensor picked = codes.index_select(0, torch::tensor({4, 1}));
   EXPECT_TRUE(store.mixtures({4, 1}).equal(codec->decode_codes(picked)));
+  EXPECT_TRUE(store.mixture_crops({4, 1}, {2, 2}, 3).equal(codec->decode_codes(picked).narrow(2, 2, 3)));
   const torch::Tensor sources = store.sources({4, 1});
   ASSERT_EQ(sources.sizes().vec(), (std::vector<std::int64_t>{2, 2, 2, 6}));
   EXPECT_TRUE(sources.select(1, 1).equal(codec->decode_codes(3 - picked)));

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "../../src/io/zip.hpp"
+#include "../../src/io/crc.hpp"
 
 /// The bytes of ZIP archives and pickles, faults and all.
 namespace partita::io::raw {

@@ -31,10 +31,13 @@ void expect_close(torch::nn::Sequential& a, torch::nn::Sequential& b, double tol
     EXPECT_LE((pa[i] - pb[i]).abs().max().item<double>(), tolerance);
 }
 
-TEST(AdamW, EqualsTorchOverTwentySteps) {
+/// In one pass, and operation by operation.
+class AdamWUpdate : public testing::TestWithParam<bool> {};
+
+TEST_P(AdamWUpdate, EqualsTorchOverTwentySteps) {
   torch::nn::Sequential ours = network(1);
   torch::nn::Sequential theirs = network(1);
-  AdamW optimizer(*ours, {0.9, 0.99, 1e-8, 0.1});
+  AdamW optimizer(*ours, {0.9, 0.99, 1e-8, 0.1, GetParam()});
   torch::optim::AdamW reference(
       theirs->parameters(),
       torch::optim::AdamWOptions(1e-2).betas(std::make_tuple(0.9, 0.99)).eps(1e-8).weight_decay(0.1));
@@ -48,6 +51,8 @@ TEST(AdamW, EqualsTorchOverTwentySteps) {
   }
   expect_close(ours, theirs, 1e-6);
 }
+
+INSTANTIATE_TEST_SUITE_P(Fused, AdamWUpdate, testing::Bool());
 
 TEST(AdamW, ClipsTheGlobalNormAsTorch) {
   torch::nn::Sequential ours = network(2);

@@ -52,7 +52,8 @@ class EncodecNetwork;
 ///
 /// As a Codec, its latents are the sums of the codebook vectors that encoding chose. A model with segments
 /// is then coded second after second without overlap (so that latents lie on one grid of time), and its
-/// latents have a last channel more: the scale of their second.
+/// latents have a last channel more: the scale of their second. Codes alone do not say that scale, so only a
+/// model without segments has codes as a Codec.
 class Encodec final : public Codec {
  public:
   /// Takes the weights under the official package's names (state dict of EncodecModel) or the transformers
@@ -72,6 +73,11 @@ class Encodec final : public Codec {
   int channels() const override { return options_.channels; }
   std::int64_t hop() const override { return options_.hop(); }
   std::int64_t latent_dim() const override { return options_.dimension + (options_.segment > 0 ? 1 : 0); }
+  std::int64_t codebooks() const override {
+    return options_.segment > 0 ? 0 : options_.codebooks(bandwidth_);
+  }
+  torch::Tensor encode_codes(const torch::Tensor& samples) override;
+  torch::Tensor decode_codes(const torch::Tensor& codes) override;
 
   [[nodiscard]] const EncodecOptions& options() const { return options_; }
   [[nodiscard]] double bandwidth() const { return bandwidth_; }  ///< kbit/s

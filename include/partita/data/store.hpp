@@ -45,6 +45,10 @@ class LatentStore {
   [[nodiscard]] std::int64_t size() const;  ///< clips
   /// Mixture latents of the given clips, float32 `[batch, channel, frame]`.
   [[nodiscard]] torch::Tensor mixtures(const std::vector<std::int64_t>& clips) const;
+  /// The same of `frames` frames of each clip, from `offsets[i]` on: reads and decodes no more than these.
+  [[nodiscard]] torch::Tensor mixture_crops(const std::vector<std::int64_t>& clips,
+                                            const std::vector<std::int64_t>& offsets,
+                                            std::int64_t frames) const;
   /// Source latents, float32 `[batch, source, channel, frame]`. Throws DataError without stems.
   [[nodiscard]] torch::Tensor sources(const std::vector<std::int64_t>& clips) const;
   [[nodiscard]] bool has_audio() const;
@@ -57,8 +61,8 @@ class LatentStore {
     std::int64_t first = 0;
   };
   [[nodiscard]] Shard open_shard(const std::filesystem::path& path) const;
-  [[nodiscard]] torch::Tensor gather(const std::vector<std::int64_t>& clips,
-                                     torch::Tensor StoreClips::*part) const;
+  [[nodiscard]] torch::Tensor row(std::int64_t clip, torch::Tensor StoreClips::*part) const;
+  [[nodiscard]] torch::Tensor latents(const std::vector<torch::Tensor>& rows) const;
   [[nodiscard]] torch::Tensor joined(torch::Tensor StoreClips::*part, const char* what) const;
 
   StoreInfo info_;

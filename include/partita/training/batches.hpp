@@ -7,6 +7,11 @@
 
 namespace partita::training {
 
+/// The examples [first, first + count) of a step's batch: what one backward pass takes.
+struct Slice {
+  std::int64_t step = 0, first = 0, count = 0;
+};
+
 /// Which clips, and which frames of them, make up the batch of a step. A pure function of
 /// (seed, step): epochs are shuffled by the seed and their number, crops are drawn by the seed and
 /// the step, and a batch may reach over the end of an epoch.
@@ -22,6 +27,12 @@ class Batches {
           std::uint64_t seed);
 
   [[nodiscard]] Batch at(std::int64_t step);
+  [[nodiscard]] Batch at(const Slice& slice);
+  /// A number of its own for each example of a run: what is drawn for an example depends on the seed and on
+  /// this alone, not on how the batch was sliced.
+  [[nodiscard]] std::uint64_t example(std::int64_t step, std::int64_t place) const {
+    return static_cast<std::uint64_t>(step * batch_size_ + place);
+  }
 
  private:
   void shuffle(std::int64_t epoch);

@@ -16,6 +16,7 @@ struct AdamWOptions {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0.01;
+  bool fused = true;  ///< update float32 tensors on the CPU in one pass over memory, not one an operation
 };
 
 /// AdamW (Loshchilov & Hutter 2019) over a module's parameters, as torch::optim::AdamW, with moments
@@ -25,6 +26,8 @@ class AdamW {
   AdamW(const torch::nn::Module& module, const AdamWOptions& options);
 
   void zero_grad();
+  /// Those of the parameters that have one.
+  [[nodiscard]] std::vector<torch::Tensor> gradients() const;
   /// The global norm of all gradients, a scalar tensor; gradients are scaled down to `max_norm` where
   /// it is larger (0: never).
   torch::Tensor clip_gradients(double max_norm);
@@ -40,7 +43,8 @@ class AdamW {
 
  private:
   struct Active;
-  [[nodiscard]] std::vector<torch::Tensor> gradients() const;
+  struct Rates;
+  void update_each(const Active& active, const Rates& rates) const;
 
   AdamWOptions options_;
   std::vector<std::string> names_;
@@ -55,6 +59,7 @@ struct Stage {
   double learning_rate = 0.0;
   double final_learning_rate = 0.0;
   std::int64_t warmup_steps = 0;
+  double epochs = 0.0;  ///< steps as passes over the training clips, where more than 0
 };
 
 /// Linear warm-up from learning_rate / warmup_steps, then half a cosine down to final_learning_rate.

@@ -17,7 +17,8 @@ struct TrainingOptions {
   std::filesystem::path store;   ///< latent store
   std::filesystem::path output;  ///< run folder: checkpoints/, log.csv, validation.csv, model/
   std::string name;              ///< of the model folder that comes out
-  std::int64_t batch_size = 64;
+  std::int64_t batch_size = 64;  ///< clips a step, over all ranks
+  std::int64_t accumulate = 1;   ///< backward passes a step and rank, each over as many clips
   std::int64_t crop_frames = 512;
   double learning_rate = 1e-4;
   double final_learning_rate =
@@ -28,11 +29,15 @@ struct TrainingOptions {
   double gradient_clip = 0.0;  ///< norm; 0: off
   std::int64_t warmup_steps = 0;
   double ema_decay = 0.0;  ///< 0: off
+  bool fused = true;       ///< the optimiser's one-pass kernel where there is one (CPU)
+  bool bfloat16 = false;   ///< precision = "bfloat16": autocast; weights, losses and moments stay float32
   std::int64_t log_every = 20;
   std::int64_t validate_every = 1000;
   std::int64_t checkpoint_every = 1000;
   std::int64_t validation_clips = 64;
-  double minutes = 0.0;  ///< 0: no limit; otherwise a call checkpoints and returns after so long
+  std::int64_t patience = 0;    ///< validations without a better one that end a stage; 0: never
+  double minutes = 0.0;         ///< 0: no limit; otherwise a call checkpoints and returns after so long
+  double rank_timeout = 600.0;  ///< seconds after which a rank that does not answer stops the others
   std::uint64_t seed = 0;
 };
 

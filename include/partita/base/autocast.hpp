@@ -1,0 +1,23 @@
+#pragma once
+
+#include <torch/types.h>
+
+namespace partita {
+
+/// LibTorch's automatic mixed precision for a scope: matrix products and convolutions in bfloat16, losses and
+/// norms of reductions in float32.
+class Autocast {
+ public:
+  Autocast(torch::Device device, bool on);
+  ~Autocast();
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+
+ private:
+  void set(bool enabled) const;
+
+  torch::Device device_;
+  bool on_;
+};
+
+}  // namespace partita

@@ -1,0 +1,33 @@
+#include "partita/base/autocast.hpp"
+
+#include <ATen/autocast_mode.h>
+#include <torch/version.h>
+
+namespace partita {
+
+Autocast::Autocast(torch::Device device, bool on) : device_(device), on_(on) {
+  if (on_) set(true);
+}
+
+Autocast::~Autocast() {
+  if (!on_) return;
+  at::autocast::clear_cache();
+  set(false);
+}
+
+void Autocast::set(bool enabled) const {
+#if TORCH_VERSION_MAJOR >= 2
+  at::autocast::set_autocast_dtype(device_.type(), torch::kBFloat16);
+  at::autocast::set_autocast_enabled(device_.type(), enabled);
+#else
+  if (device_.is_cuda()) {
+    at::autocast::set_autocast_gpu_dtype(torch::kBFloat16);
+    at::autocast::set_enabled(enabled);
+  } else {
+    at::autocast::set_autocast_cpu_dtype(torch::kBFloat16);
+    at::autocast::set_cpu_enabled(enabled);
+  }
+#endif
+}
+
+}  // namespace partita
