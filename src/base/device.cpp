@@ -3,6 +3,10 @@
 #include <torch/cuda.h>
 #include <torch/utils.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <algorithm>
 #include <charconv>
 #include <string_view>
@@ -48,6 +52,15 @@ void set_threads(int count) {
   // threads take this setting over when they start, so it comes first.
   at::globalContext().setFlushDenormal(true);
   torch::set_num_threads(count == 0 ? all : count);
+}
+
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  constexpr int kMegabyte = 1 << 20;
+  mallopt(M_MMAP_THRESHOLD, 32 * kMegabyte);  // the most that it takes
+  mallopt(M_TRIM_THRESHOLD, 512 * kMegabyte);
+  mallopt(M_TOP_PAD, 64 * kMegabyte);
+#endif
 }
 
 }  // namespace partita

@@ -17,7 +17,7 @@ struct Arguments {
   std::string codec = "encodec_24khz";
   double bandwidth = 0.0;
   std::string device = "cpu";
-  bool float32 = false;
+  bool float32 = false, bfloat16 = false;
 
   [[nodiscard]] audio::SampleFormat format() const {
     return float32 ? audio::SampleFormat::Float32 : audio::SampleFormat::Int16;
@@ -25,7 +25,8 @@ struct Arguments {
 };
 
 std::shared_ptr<codec::Encodec> load(const Arguments& arguments, const std::string& name) {
-  return codec::load_encodec(name, parse_device(arguments.device), arguments.weights);
+  return codec::load_encodec(name, parse_device(arguments.device), arguments.weights,
+                             arguments.bfloat16 ? torch::kBFloat16 : torch::kFloat32);
 }
 
 /// Seconds a second of sound, the real-time factor.
@@ -91,6 +92,7 @@ CLI::App* add_action(CLI::App& parent, Context& context, const std::shared_ptr<A
       ->add_option("--weights", arguments->weights,
                    "weights: a .safetensors file or an official checkpoint; default: those fetched")
       ->check(CLI::ExistingFile);
+  command->add_flag("--bfloat16", arguments->bfloat16, "convolutions in bfloat16: faster, rougher");
   add_device_option(*command, arguments->device);
   command->callback([arguments, action, &context] { action(*arguments, context); });
   return command;

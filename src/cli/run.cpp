@@ -84,6 +84,7 @@ int run(int argc, const char* const* argv) {
   app.parse_complete_callback([&] {
     log_to_stderr(context.quiet);
     set_threads(context.threads);
+    keep_freed_memory();
   });
 
   add_separate(app, context);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "partita/codec/codec.hpp"
+#include "time_group_norm.hpp"
 
 namespace partita::codec {
 namespace {
@@ -13,18 +14,33 @@ constexpr double kNormEpsilon = 1e-5;
 std::int64_t lack(std::int64_t length, std::int64_t stride) { return (stride - length % stride) % stride; }
 
 torch::Tensor joined(const std::vector<torch::Tensor>& held, const torch::Tensor& x) {
-  return held.empty() || held.front().size(2) == 0 ? x : torch::cat({held.front(), x}, 2);
+  return held.empty() || held.front().size(1) == 0 ? x : torch::cat({held.front(), x}, 1);
+}
+
+/// A weight `[out, in, kernel]` as oneDNN wants it for signals `[batch, sample, channel]`.
+torch::Tensor two_dimensional(const torch::Tensor& weight, torch::Dtype precision) {
+  return weight.unsqueeze(2).to(precision).contiguous(torch::MemoryFormat::ChannelsLast);
+}
+
+/// Convolution of `[batch, sample, in]` to `[batch, sample, out]`: of a picture one sample high, whose
+/// channels come last in memory; in the precision of the weight.
+torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
+                       std::int64_t stride, std::int64_t dilation) {
+  const torch::Tensor y = torch::conv2d(x.to(weight.scalar_type()).transpose(1, 2).unsqueeze(2), weight, bias,
+                                        {1, stride}, torch::IntArrayRef{0, 0}, {1, dilation});
+  return y.squeeze(2).transpose(1, 2).contiguous().to(x.scalar_type());
 }
 
 }  // namespace
 
 torch::Tensor reflect(const torch::Tensor& x, std::int64_t left, std::int64_t right) {
   if (left == 0 && right == 0) return x;
-  const std::int64_t length = x.size(2);
-  const std::int64_t extra = std::max<std::int64_t>(0, std::max(left, right) - length + 1);
-  const torch::Tensor long_enough = extra > 0 ? torch::constant_pad_nd(x, {0, extra}) : x;
-  const torch::Tensor padded = torch::reflection_pad1d(long_enough, {left, right});
-  return extra > 0 ? padded.narrow(2, 0, padded.size(2) - extra) : padded;
+  const std::int64_t extra = std::max<std::int64_t>(0, std::max(left, right) - x.size(1) + 1);
+  const torch::Tensor signal = extra > 0 ? torch::constant_pad_nd(x, {0, 0, 0, extra}) : x;
+  const std::int64_t length = signal.size(1);
+  const torch::Tensor padded = torch::cat(
+      {signal.narrow(1, 1, left).flip(1), signal, signal.narrow(1, length - 1 - right, right).flip(1)}, 1);
+  return extra > 0 ? padded.narrow(1, 0, padded.size(1) - extra) : padded;
 }
 
 NormConvolution::NormConvolution(const std::string& kind, torch::IntArrayRef weight_shape, std::int64_t out,
@@ -42,7 +58,14 @@ NormConvolution::NormConvolution(const std::string& kind, torch::IntArrayRef wei
 }
 
 torch::Tensor NormConvolution::normalise(torch::Tensor x) const {
-  return norm_weight_.defined() ? torch::group_norm(x, 1, norm_weight_, norm_bias_, kNormEpsilon) : x;
+  if (!norm_weight_.defined()) return x;
+  if (x.is_cpu() && x.scalar_type() == torch::kFloat32) {
+    normalise_in_place(x, norm_weight_, norm_bias_, kNormEpsilon);
+    return x;
+  }
+  return torch::group_norm(x.transpose(1, 2).contiguous(), 1, norm_weight_, norm_bias_, kNormEpsilon)
+      .transpose(1, 2)
+      .contiguous();
 }
 
 Convolution::Convolution(const Shape& shape, const ConvolutionStyle& style)
@@ -61,30 +84,34 @@ Convolution::Convolution(const Shape& shape, const ConvolutionStyle& style)
   }
 }
 
-torch::Tensor Convolution::convolve(const torch::Tensor& padded) const {
-  if (padded.size(2) < span_) return padded.new_empty({padded.size(0), shape_.out, 0});
-  return conv_->normalise(torch::conv1d(padded, conv_->weight(), conv_->bias(), shape_.stride,
-                                        torch::IntArrayRef{0}, shape_.dilation));
+void Convolution::prepare(torch::Dtype precision) {
+  weight_ = two_dimensional(conv_->weight(), precision);
+  bias_ = conv_->bias().to(precision);
+}
+
+torch::Tensor Convolution::convolved(const torch::Tensor& padded) const {
+  if (padded.size(1) < span_) return padded.new_empty({padded.size(0), 0, shape_.out});
+  return conv_->normalise(convolve(padded, weight_, bias_, shape_.stride, shape_.dilation));
 }
 
 torch::Tensor Convolution::forward(const torch::Tensor& x, Carry& carry, bool last) {
   if (!style_.causal) {
     const std::int64_t right = padding_ / 2;
-    return convolve(reflect(x, padding_ - right, right + lack(x.size(2), shape_.stride)));
+    return convolved(reflect(x, padding_ - right, right + lack(x.size(1), shape_.stride)));
   }
   torch::Tensor signal = joined(carry.held, x);
-  if (!carry.started && !last && signal.size(2) <= padding_) {  // too short to be reflected
+  if (!carry.started && !last && signal.size(1) <= padding_) {  // too short to be reflected
     carry.held = {signal};
-    return x.new_empty({x.size(0), shape_.out, 0});
+    return x.new_empty({x.size(0), 0, shape_.out});
   }
   const std::int64_t left = carry.started ? 0 : padding_;
   carry.started = true;
-  const std::int64_t length = signal.size(2) + left - padding_;
+  const std::int64_t length = signal.size(1) + left - padding_;
   signal = reflect(signal, left, last ? lack(length, shape_.stride) : 0);
-  const std::int64_t used = (signal.size(2) - padding_) / shape_.stride * shape_.stride;
+  const std::int64_t used = (signal.size(1) - padding_) / shape_.stride * shape_.stride;
   // A copy, lest the whole block is kept.
-  carry.held = {signal.narrow(2, used, signal.size(2) - used).clone()};
-  return convolve(signal);
+  carry.held = {signal.narrow(1, used, signal.size(1) - used).clone()};
+  return convolved(signal);
 }
 
 TransposedConvolution::TransposedConvolution(std::int64_t in, std::int64_t out, std::int64_t stride,
@@ -96,32 +123,29 @@ TransposedConvolution::TransposedConvolution(std::int64_t in, std::int64_t out, 
           "convtr", std::make_shared<NormConvolution>(
                         "convtr", std::vector<std::int64_t>{in, out, 2 * stride}, out, style.group_norm))) {}
 
-void TransposedConvolution::prepare() {
+void TransposedConvolution::prepare(torch::Dtype precision) {
   const torch::Tensor& weight = convtr_->weight();
   // Output i·stride + r is the sum of tap r of input i and tap stride + r of input i − 1.
   const auto taps = [&](std::int64_t from) {
-    return weight.narrow(2, from, stride_).permute({1, 2, 0}).reshape({out_ * stride_, weight.size(0)});
+    return weight.narrow(2, from, stride_).permute({2, 1, 0}).reshape({stride_ * out_, weight.size(0)});
   };
-  taps_ = torch::stack({taps(stride_), taps(0)}, 2).contiguous();
-  taps_bias_ = convtr_->bias().unsqueeze(1).expand({out_, stride_}).reshape(-1);
+  taps_ = two_dimensional(torch::stack({taps(stride_), taps(0)}, 2), precision);
+  taps_bias_ = convtr_->bias().repeat(stride_).to(precision);
 }
 
 torch::Tensor TransposedConvolution::forward(const torch::Tensor& x, Carry& carry, bool /*last*/) {
-  const std::int64_t frames = x.size(2);
-  if (frames == 0) return x.new_empty({x.size(0), out_, 0});
+  const std::int64_t frames = x.size(1);
+  if (frames == 0) return x.new_empty({x.size(0), 0, out_});
   torch::Tensor signal;
   if (style_.causal) {
-    signal = carry.held.empty() ? torch::constant_pad_nd(x, {1, 0}) : joined(carry.held, x);
-    carry.held = {x.narrow(2, frames - 1, 1).clone()};
+    signal = carry.held.empty() ? torch::constant_pad_nd(x, {0, 0, 1, 0}) : joined(carry.held, x);
+    carry.held = {x.narrow(1, frames - 1, 1).clone()};
   } else {
-    signal = torch::constant_pad_nd(x, {1, 1});
+    signal = torch::constant_pad_nd(x, {0, 0, 1, 1});
   }
-  const torch::Tensor y = torch::conv1d(signal, taps_, taps_bias_);
-  const torch::Tensor samples =
-      y.view({y.size(0), out_, stride_, y.size(2)}).transpose(2, 3).reshape({y.size(0), out_, -1});
-  if (style_.causal) return convtr_->normalise(samples);
-  const std::int64_t left = stride_ - stride_ / 2;
-  return convtr_->normalise(samples).narrow(2, left, frames * stride_);
+  const torch::Tensor y = convolve(signal, taps_, taps_bias_, 1, 1);
+  const torch::Tensor samples = convtr_->normalise(y.view({y.size(0), y.size(1) * stride_, out_}));
+  return style_.causal ? samples : samples.narrow(1, stride_ - stride_ / 2, frames * stride_);
 }
 
 }  // namespace partita::codec

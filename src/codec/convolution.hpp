@@ -21,7 +21,7 @@ class NormConvolution final : public torch::nn::Module {
                   bool group_norm);
   [[nodiscard]] const torch::Tensor& weight() const { return weight_; }
   [[nodiscard]] const torch::Tensor& bias() const { return bias_; }
-  /// In place, group normalisation if there is any.
+  /// Group normalisation if there is any, in place where it can be.
   torch::Tensor normalise(torch::Tensor x) const;
 
  private:
@@ -36,37 +36,40 @@ class Convolution final : public Layer {
   };
   Convolution(const Shape& shape, const ConvolutionStyle& style);
   torch::Tensor forward(const torch::Tensor& x, Carry& carry, bool last) override;
+  void prepare(torch::Dtype precision) override;
 
  private:
-  torch::Tensor convolve(const torch::Tensor& padded) const;
+  [[nodiscard]] torch::Tensor convolved(const torch::Tensor& padded) const;
 
   Shape shape_;
   ConvolutionStyle style_;
   std::int64_t span_;     ///< input samples under the dilated kernel
   std::int64_t padding_;  ///< span − stride
   std::shared_ptr<NormConvolution> conv_;
+  torch::Tensor weight_;  ///< `[out, in, 1, kernel]`, channels last in memory
+  torch::Tensor bias_;
 };
 
 /// Transposed convolution with kernel 2·stride, trimmed to length · stride (official SConvTranspose1d):
-/// computed as a convolution of kernel 2 to stride·out channels, which are then interleaved.
+/// computed as a convolution of kernel 2 to stride·out channels, which are stride samples of out channels.
 class TransposedConvolution final : public Layer {
  public:
   TransposedConvolution(std::int64_t in, std::int64_t out, std::int64_t stride,
                         const ConvolutionStyle& style);
   torch::Tensor forward(const torch::Tensor& x, Carry& carry, bool last) override;
-  void prepare() override;
+  void prepare(torch::Dtype precision) override;
 
  private:
   std::int64_t out_;
   std::int64_t stride_;
   ConvolutionStyle style_;
   std::shared_ptr<NormConvolution> convtr_;
-  torch::Tensor taps_;       ///< `[out · stride, in, 2]`
-  torch::Tensor taps_bias_;  ///< `[out · stride]`
+  torch::Tensor taps_;       ///< `[stride · out, in, 1, 2]`, channels last in memory
+  torch::Tensor taps_bias_;  ///< `[stride · out]`
 };
 
-/// `x` with `left` and `right` samples reflected at its ends. An input too short to reflect is first
-/// lengthened with zeros, which are dropped again at the end (official pad1d).
+/// `x` `[batch, sample, channel]` with `left` and `right` samples reflected at its ends. An input too short
+/// to reflect is first lengthened with zeros, which are dropped again at the end (official pad1d).
 torch::Tensor reflect(const torch::Tensor& x, std::int64_t left, std::int64_t right);
 
 }  // namespace partita::codec

@@ -23,18 +23,35 @@ std::vector<std::vector<torch::Tensor>> groups_of_equal(const std::vector<torch:
   return groups;
 }
 
+bool processor_has_bfloat16() {
+#if defined(__x86_64__) && defined(__GNUC__)
+  return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return false;
+#endif
+}
+
+void check_precision(torch::Dtype precision, torch::Device device) {
+  if (precision == torch::kFloat32) return;
+  if (precision != torch::kBFloat16)
+    fail<CodecError>("EnCodec in {}: expected float32 or bfloat16", torch::toString(precision));
+  if (device.is_cpu() && !processor_has_bfloat16())
+    fail<CodecError>("EnCodec in bfloat16: this processor has no instructions for it (AVX-512 BF16)");
+}
+
 }  // namespace
 
 Encodec::Encodec(EncodecOptions options, const io::TensorMap& weights, double bandwidth, torch::Device device,
-                 const std::string& source)
+                 const std::string& source, torch::Dtype precision)
     : options_(std::move(options)),
       bandwidth_(bandwidth > 0.0 ? bandwidth : options_.bandwidths.back()),
       device_(device),
       network_(std::make_shared<EncodecNetwork>(options_)) {
   (void)options_.codebooks(bandwidth_);
+  check_precision(precision, device_);
   load_encodec_weights(*network_, weights, fmt::format("{} ({})", source, options_.name));
   network_->to(device_);
-  network_->prepare();
+  network_->prepare(precision);
 }
 
 Encodec::~Encodec() = default;

@@ -13,10 +13,10 @@ EncodecNetwork::EncodecNetwork(const EncodecOptions& options)
   eval();
 }
 
-void EncodecNetwork::prepare() {
+void EncodecNetwork::prepare(torch::Dtype precision) {
   const torch::NoGradGuard no_gradient;
-  encoder_->prepare();
-  decoder_->prepare();
+  encoder_->prepare(precision);
+  decoder_->prepare(precision);
   quantizer_->prepare();
 }
 

@@ -12,8 +12,8 @@ namespace partita::codec {
 class EncodecNetwork final : public torch::nn::Module {
  public:
   explicit EncodecNetwork(const EncodecOptions& options);
-  /// Called once the weights are loaded and placed.
-  void prepare();
+  /// Called once the weights are loaded and placed; `precision` is that of convolutions.
+  void prepare(torch::Dtype precision);
 
   [[nodiscard]] const std::shared_ptr<SeaNet>& encoder() const { return encoder_; }
   [[nodiscard]] const std::shared_ptr<SeaNet>& decoder() const { return decoder_; }

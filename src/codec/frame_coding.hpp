@@ -41,8 +41,8 @@ std::vector<torch::Tensor> decode_segments(const EncodecNetwork& network,
                                            const std::vector<torch::Tensor>& latents,
                                            const std::vector<torch::Tensor>& scales);
 
-/// Segments that go through the networks at once, as a batch.
-inline constexpr std::size_t kSegmentsAtOnce = 2;
+/// Segments that are coded at once.
+inline constexpr std::size_t kSegmentsAtOnce = 8;
 /// Latent frames of a causal model that go through the networks at once.
 inline constexpr std::int64_t kBlockFrames = 150;
 

@@ -2,6 +2,7 @@
 
 #include <torch/nn/module.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,15 +16,18 @@ struct Carry {
   std::vector<Carry> inner;
 };
 
-/// A layer over `[batch, channel, sample]` that takes a signal whole or block by block: the outputs of all
-/// blocks joined are the output of the signal taken whole.
+/// A layer over `[batch, sample, channel]`, contiguous (oneDNN's convolutions are fastest so), that takes a
+/// signal whole or block by block: the outputs of all blocks joined are the output of the signal taken whole.
 class Layer : public torch::nn::Module {
  public:
   /// The next block of the signal whose carry this is (a new one at its start); `last` if none follows. The
   /// output may be shorter than the block calls for, or empty: the rest comes with later blocks.
   virtual torch::Tensor forward(const torch::Tensor& x, Carry& carry, bool last) = 0;
+  /// Whether a batch of signals takes much less than one after the other.
+  [[nodiscard]] virtual bool gains_by_batches() const { return false; }
   /// Derives what the layer computes with from its parameters: called once they are loaded and placed.
-  virtual void prepare() {}
+  /// `precision` is that of convolutions.
+  virtual void prepare(torch::Dtype /*precision*/) {}
 };
 
 /// A parameter that needs no gradient and no initial value: weights are always loaded.
@@ -57,18 +61,42 @@ class Sequence final : public Layer {
     carry.inner.resize(layers_.size());
     torch::Tensor y = x;
     for (std::size_t i = 0; i < layers_.size(); ++i) {
-      if (y.size(2) == 0 && !last) return y;
+      if (y.size(1) == 0 && !last) return y;
       y = layers_[i]->forward(y, carry.inner[i], last);
     }
     return y;
   }
 
-  void prepare() override {
-    for (const auto& layer : layers_) layer->prepare();
+  /// Whole signals `[1, sample, channel]`, all of one length: each by itself, which keeps it in the caches,
+  /// but together where that pays.
+  std::vector<torch::Tensor> forward_each(std::vector<torch::Tensor> signals) {
+    const auto count = static_cast<std::int64_t>(signals.size());
+    const auto gains = [](const auto& layer) { return layer->gains_by_batches(); };
+    for (auto next = layers_.begin(); next != layers_.end();) {
+      const auto together = std::find_if(next, layers_.end(), gains);
+      for (torch::Tensor& signal : signals) signal = run(next, together, signal);
+      next = together;
+      if (next != layers_.end()) signals = run(next, next + 1, torch::cat(signals)).chunk(count);
+      if (next != layers_.end()) ++next;
+    }
+    return signals;
+  }
+
+  void prepare(torch::Dtype precision) override {
+    for (const auto& layer : layers_) layer->prepare(precision);
   }
 
  private:
-  std::vector<std::shared_ptr<Layer>> layers_;
+  using Layers = std::vector<std::shared_ptr<Layer>>;
+  static torch::Tensor run(Layers::iterator first, Layers::iterator end, torch::Tensor signal) {
+    for (; first != end; ++first) {
+      Carry carry;
+      signal = (*first)->forward(signal, carry, /*last=*/true);
+    }
+    return signal;
+  }
+
+  Layers layers_;
 };
 
 }  // namespace partita::codec

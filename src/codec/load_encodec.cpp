@@ -25,13 +25,14 @@ io::TensorMap read_weights(const std::filesystem::path& file) {
 }  // namespace
 
 std::shared_ptr<Encodec> load_encodec(const std::string& name, torch::Device device,
-                                      const std::filesystem::path& weights) {
+                                      const std::filesystem::path& weights, torch::Dtype precision) {
   const std::size_t at = name.find('@');
   const double bandwidth = at == std::string::npos ? 0.0 : bandwidth_of(name, at);
   EncodecOptions options = encodec_options(name.substr(0, at));
   if (bandwidth > 0.0) (void)options.codebooks(bandwidth);  // before a large file is read
   const std::filesystem::path file = weights.empty() ? io::codec_weights(options.name) : weights;
-  return std::make_shared<Encodec>(std::move(options), read_weights(file), bandwidth, device, file.string());
+  return std::make_shared<Encodec>(std::move(options), read_weights(file), bandwidth, device, file.string(),
+                                   precision);
 }
 
 }  // namespace partita::codec

@@ -42,7 +42,7 @@ ResidualLstm::ResidualLstm(std::int64_t channels, std::int64_t layers) : channel
   }
 }
 
-void ResidualLstm::prepare() {
+void ResidualLstm::prepare(torch::Dtype /*precision*/) {
   for (auto& weights : layers_) weights.bias = weights.bias_ih + weights.bias_hh;
 }
 
@@ -102,14 +102,14 @@ torch::Tensor ResidualLstm::run_aten(const torch::Tensor& input, Carry& carry) c
 }
 
 torch::Tensor ResidualLstm::forward(const torch::Tensor& x, Carry& carry, bool /*last*/) {
-  if (x.size(2) == 0) return x;
+  if (x.size(1) == 0) return x;
   if (carry.held.empty()) {
     const std::vector<std::int64_t> shape{static_cast<std::int64_t>(layers_.size()), x.size(0), channels_};
     carry.held = {torch::zeros(shape, x.options()), torch::zeros(shape, x.options())};
   }
-  const torch::Tensor input = x.permute({2, 0, 1}).contiguous();
+  const torch::Tensor input = x.transpose(0, 1).contiguous();
   const torch::Tensor output = x.is_cpu() ? run_staggered(input, carry) : run_aten(input, carry);
-  return output.add_(input).permute({1, 2, 0}).contiguous();
+  return output.add_(input).transpose(0, 1).contiguous();
 }
 
 }  // namespace partita::codec

@@ -16,12 +16,14 @@ class ResidualLstm final : public Layer {
  public:
   ResidualLstm(std::int64_t channels, std::int64_t layers);
   torch::Tensor forward(const torch::Tensor& x, Carry& carry, bool last) override;
+  /// Its weights are read anew at every step.
+  [[nodiscard]] bool gains_by_batches() const override { return true; }
 
  private:
   struct Weights {
     torch::Tensor ih, hh, bias_ih, bias_hh, bias;  ///< bias: the sum of both
   };
-  void prepare() override;
+  void prepare(torch::Dtype precision) override;
   /// Input `[frame, batch, channel]` to the hidden states; `hidden` and `cell` `[batch, channel]` move on.
   static torch::Tensor run(const Weights& weights, const torch::Tensor& input, torch::Tensor hidden,
                            torch::Tensor cell);

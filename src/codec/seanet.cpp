@@ -18,6 +18,9 @@ std::shared_ptr<Convolution> convolution(std::int64_t in, std::int64_t out, std:
   return std::make_shared<Convolution>(Convolution::Shape{in, out, kernel, stride, 1}, style);
 }
 
+/// `[batch, channel, sample]` to `[batch, sample, channel]` and back.
+torch::Tensor turned(const torch::Tensor& x) { return x.transpose(1, 2).contiguous(); }
+
 std::int64_t widest(const EncodecOptions& options) { return options.filters << options.ratios.size(); }
 
 }  // namespace
@@ -33,14 +36,30 @@ ResidualBlock::ResidualBlock(std::int64_t channels, const ConvolutionStyle& styl
 
 torch::Tensor ResidualBlock::forward(const torch::Tensor& x, Carry& carry, bool last) {
   carry.inner.resize(2);
-  const torch::Tensor waiting = carry.held.empty() ? x : torch::cat({carry.held.front(), x}, 2);
+  const torch::Tensor waiting = carry.held.empty() ? x : torch::cat({carry.held.front(), x}, 1);
   const torch::Tensor y = block_->forward(x, carry.inner[0], last);
-  const std::int64_t count = y.size(2);
-  const std::int64_t rest = waiting.size(2) - count;
+  const std::int64_t count = y.size(1);
+  const std::int64_t rest = waiting.size(1) - count;
   carry.held.clear();
-  if (rest > 0) carry.held.push_back(waiting.narrow(2, count, rest).clone());
-  if (count == 0) return x.narrow(2, 0, 0);
-  return shortcut_->forward(waiting.narrow(2, 0, count), carry.inner[1], last).add_(y);
+  if (rest > 0) carry.held.push_back(waiting.narrow(1, count, rest).clone());
+  if (count == 0) return x.narrow(1, 0, 0);
+  return shortcut_->forward(waiting.narrow(1, 0, count), carry.inner[1], last).add_(y);
+}
+
+void ResidualBlock::prepare(torch::Dtype precision) {
+  block_->prepare(precision);
+  shortcut_->prepare(precision);
+}
+
+torch::Tensor SeaNet::forward(const torch::Tensor& x, Carry& carry, bool last) {
+  return turned(model_->forward(turned(x), carry, last));
+}
+
+std::vector<torch::Tensor> SeaNet::forward_each(std::vector<torch::Tensor> signals) {
+  for (torch::Tensor& signal : signals) signal = turned(signal);
+  signals = model_->forward_each(std::move(signals));
+  for (torch::Tensor& signal : signals) signal = turned(signal);
+  return signals;
 }
 
 std::shared_ptr<SeaNet> make_seanet_encoder(const EncodecOptions& options) {

@@ -13,6 +13,7 @@ class ResidualBlock final : public Layer {
  public:
   ResidualBlock(std::int64_t channels, const ConvolutionStyle& style);
   torch::Tensor forward(const torch::Tensor& x, Carry& carry, bool last) override;
+  void prepare(torch::Dtype precision) override;
 
  private:
   std::shared_ptr<Sequence> block_;
@@ -20,15 +21,15 @@ class ResidualBlock final : public Layer {
 };
 
 /// Encoder or decoder: layers named "model.0", "model.1", … as in the official SEANetEncoder and
-/// SEANetDecoder.
+/// SEANetDecoder. Unlike the layers in it, over `[batch, channel, sample]`.
 class SeaNet final : public Layer {
  public:
   explicit SeaNet(std::vector<std::shared_ptr<Layer>> layers)
       : model_(register_module("model", std::make_shared<Sequence>(std::move(layers)))) {}
-  torch::Tensor forward(const torch::Tensor& x, Carry& carry, bool last) override {
-    return model_->forward(x, carry, last);
-  }
-  void prepare() override { model_->prepare(); }
+  torch::Tensor forward(const torch::Tensor& x, Carry& carry, bool last) override;
+  /// Whole signals `[1, channel, sample]`, all of one length.
+  std::vector<torch::Tensor> forward_each(std::vector<torch::Tensor> signals);
+  void prepare(torch::Dtype precision) override { model_->prepare(precision); }
 
  private:
   std::shared_ptr<Sequence> model_;

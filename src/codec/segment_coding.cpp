@@ -116,13 +116,12 @@ class SegmentDecoder final : public FrameDecoder {
 std::vector<EncodedFrame> encode_segments(const EncodecNetwork& network, std::int64_t codebooks,
                                           const std::vector<torch::Tensor>& segments) {
   const torch::NoGradGuard no_gradient;
+  const auto batch = segments.front().size(0);
   const torch::Tensor samples = torch::cat(segments);
   const torch::Tensor scale = loudness(samples);
-  Carry carry;
-  const torch::Tensor embeddings = network.encoder()->forward(samples / scale.unsqueeze(2), carry, true);
-  const torch::Tensor codes = network.quantizer().encode(embeddings, codebooks);
-  const auto codes_of = codes.chunk(static_cast<std::int64_t>(segments.size()));
-  const auto scale_of = scale.chunk(static_cast<std::int64_t>(segments.size()));
+  const auto embeddings = network.encoder()->forward_each((samples / scale.unsqueeze(2)).split(1));
+  const auto codes_of = network.quantizer().encode(torch::cat(embeddings), codebooks).split(batch);
+  const auto scale_of = scale.split(batch);
   std::vector<EncodedFrame> frames;
   for (std::size_t i = 0; i < segments.size(); ++i)
     frames.push_back({codes_of[i].clone(), scale_of[i].clone()});
@@ -133,9 +132,8 @@ std::vector<torch::Tensor> decode_segments(const EncodecNetwork& network,
                                            const std::vector<torch::Tensor>& latents,
                                            const std::vector<torch::Tensor>& scales) {
   const torch::NoGradGuard no_gradient;
-  Carry carry;
-  const torch::Tensor samples = network.decoder()->forward(torch::cat(latents), carry, true);
-  return (samples * torch::cat(scales).unsqueeze(2)).chunk(static_cast<std::int64_t>(latents.size()));
+  const torch::Tensor samples = torch::cat(network.decoder()->forward_each(torch::cat(latents).split(1)));
+  return (samples * torch::cat(scales).unsqueeze(2)).split(latents.front().size(0));
 }
 
 std::unique_ptr<FrameEncoder> make_frame_encoder(const Network& network, const EncodecOptions& options,

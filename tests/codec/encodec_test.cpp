@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
+#include <memory>
 
 #include "support/encodec_weights.hpp"
 
@@ -202,6 +204,33 @@ TEST(EncodecCodec, PowerSpectrumIsTheDecodedSounds) {
     EXPECT_TRUE(torch::allclose(power[0].select(1, 40), direct, 1e-3, 1e-4 * direct.max().item<double>()))
         << name;
   }
+}
+
+/// Of the decoded sound, in dB.
+double signal_to_noise(const torch::Tensor& exact, const torch::Tensor& rough) {
+  return 10.0 * std::log10((exact.square().sum() / (rough - exact).square().sum()).item<double>());
+}
+
+TEST(EncodecCodec, Bfloat16StaysNearFloat32) {
+  for (const char* name : {"encodec_24khz", "encodec_48khz"}) {
+    const io::TensorMap weights = support::encodec_weights(name, "small");
+    const EncodecOptions options = support::encodec_options(name, "small");
+    Encodec exact(options, weights);
+    std::unique_ptr<Encodec> rough;
+    try {
+      rough = std::make_unique<Encodec>(options, weights, 0.0, torch::kCPU, "weights", torch::kBFloat16);
+    } catch (const CodecError& error) {
+      GTEST_SKIP() << error.what();
+    }
+    const torch::Tensor latents = exact.encode(support::noisy_signal(options.channels, 50000));
+    const torch::Tensor sound = exact.decode(latents);
+    EXPECT_GT(signal_to_noise(sound, rough->decode(latents)), 20.0) << name;
+    EXPECT_FALSE(torch::equal(sound, rough->decode(latents))) << name;
+  }
+  EXPECT_THROW(Encodec(support::encodec_options("encodec_24khz", "small"),
+                       support::encodec_weights("encodec_24khz", "small"), 0.0, torch::kCPU, "weights",
+                       torch::kFloat16),
+               CodecError);
 }
 
 TEST(EncodecCodec, RefusesOtherShapes) {

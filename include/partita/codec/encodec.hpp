@@ -59,9 +59,11 @@ class Encodec final : public Codec {
   /// Takes the weights under the official package's names (state dict of EncodecModel) or the transformers
   /// library's, weight norm folded or not. Strict: throws CodecError or io::IoError naming every tensor that
   /// is missing, unexpected, of another shape or not finite; `source` says in it where they came from.
-  /// `bandwidth` in kbit/s; 0: the highest.
+  /// `bandwidth` in kbit/s; 0: the highest. `precision` is that of convolutions: float32, or bfloat16, which
+  /// is faster and rougher. Throws CodecError for another, and for bfloat16 on a processor without it.
   Encodec(EncodecOptions options, const io::TensorMap& weights, double bandwidth = 0.0,
-          torch::Device device = torch::kCPU, const std::string& source = "weights");
+          torch::Device device = torch::kCPU, const std::string& source = "weights",
+          torch::Dtype precision = torch::kFloat32);
   ~Encodec() override;
 
   torch::Tensor encode(const torch::Tensor& samples) override;
@@ -108,6 +110,7 @@ class Encodec final : public Codec {
 /// CodecError and io::IoError as the constructor and these do.
 [[nodiscard]] std::shared_ptr<Encodec> load_encodec(const std::string& name,
                                                     torch::Device device = torch::kCPU,
-                                                    const std::filesystem::path& weights = {});
+                                                    const std::filesystem::path& weights = {},
+                                                    torch::Dtype precision = torch::kFloat32);
 
 }  // namespace partita::codec
