@@ -14,9 +14,10 @@ namespace {
 /// of a stream, which one chunk alone covers, keep their full level.
 torch::Tensor triangle(std::int64_t length) {
   const auto options = torch::TensorOptions().dtype(torch::kFloat32);
-  const auto rising = torch::arange(1, length / 2 + 1, options);
-  const auto falling = torch::arange(length - length / 2, 0, -1, options);
-  return torch::cat({rising, falling}) / static_cast<double>(length - length / 2);
+  const std::int64_t lower_half = length / 2, upper_half = length - lower_half;
+  const auto rising = torch::arange(1, lower_half + 1, options);
+  const auto falling = torch::arange(upper_half, 0, -1, options);
+  return torch::cat({rising, falling}) / static_cast<double>(upper_half);
 }
 
 }  // namespace

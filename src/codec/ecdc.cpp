@@ -104,11 +104,10 @@ class Reader {
     if (json["lm"].get<bool>()) {
       fail<CodecError>(
           "'{}' was written with EnCodec's language model, which is not supported: decode it with the "
-          "official "
-          "tool, or write it without --lm",
+          "official tool, or write it without --lm",
           file_);
     }
-    const EcdcHeader header{json["m"], json["al"], json["nc"]};
+    EcdcHeader header{json["m"], json["al"], json["nc"]};
     const Layout& layout = layout_of(header.model);
     if (header.audio_length < 1 || header.audio_length > kLongestAudio) {
       refuse("it has {} samples", header.audio_length);

@@ -68,6 +68,7 @@ std::vector<EncodedFrame> Encodec::encode_frames(const torch::Tensor& samples) c
   if (frames.empty()) fail<CodecError>("{}: no samples to encode", options_.name);
   if (options_.segment > 0) return frames;
   std::vector<torch::Tensor> codes;
+  codes.reserve(frames.size());
   for (const auto& piece : frames) codes.push_back(piece.codes);
   return {{torch::cat(codes, 2), {}}};
 }
@@ -76,6 +77,7 @@ torch::Tensor Encodec::decode_frames(const std::vector<EncodedFrame>& frames) co
   if (frames.empty()) fail<CodecError>("{}: no frames to decode", options_.name);
   EncodecDecoder decoder(*this);
   std::vector<torch::Tensor> samples;
+  samples.reserve(frames.size() + 1);
   for (const auto& frame : frames) samples.push_back(decoder.push(frame));
   samples.push_back(decoder.finish());
   samples.erase(std::remove_if(samples.begin(), samples.end(), [](const auto& s) { return s.size(2) == 0; }),

@@ -110,7 +110,8 @@ class TrackParser {
       if (track_.name.empty()) track_.name = std::string(bytes);
     } else if (type == 0x51) {
       std::int64_t microseconds = 0;
-      for (const char c : bytes.substr(0, 3)) microseconds = microseconds * 256 + static_cast<std::uint8_t>(c);
+      for (const char c : bytes.substr(0, 3))
+        microseconds = microseconds * 256 + static_cast<std::uint8_t>(c);
       if (bytes.size() != 3 || microseconds == 0) {
         fail<DataError>("{}: tempo before byte {} must be three bytes and not zero", name_, reader_.offset());
       }

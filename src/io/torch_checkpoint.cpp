@@ -84,7 +84,7 @@ TensorMap read_zip(const std::shared_ptr<const MappedFile>& file) {
   const pickle::Document document(bytes, checkpoint_globals(), file->name());
   Storages storages;
   for (const auto& [key, type] : storage_types(document, file->name())) {
-    const std::string_view data = archive.read(folder + "data/" + key);
+    const std::string_view data = archive.read(fmt::format("{}data/{}", folder, key));
     if (data.size() != type.bytes()) {
       fail<IoError>("'{}': storage '{}' needs {} bytes, its entry has {}; fetch or write it again",
                     file->name(), key, type.bytes(), data.size());

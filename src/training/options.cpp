@@ -104,6 +104,9 @@ RemixOptions remix_options(const io::Config& config) {
   const io::Config table = config.table("remix");
   RemixOptions options;
   options.decomposition = table.get<std::string>("decomposition");
+  const auto teacher = table.get<std::string>("teacher", "components");
+  options.masks_teach = teacher == "masks";
+  table.require(options.masks_teach || teacher == "components", "teacher", "'components' or 'masks'");
   options.rounds = table.get<std::int64_t>("rounds", options.rounds);
   options.round_steps = table.get<std::int64_t>("round_steps", options.round_steps);
   options.gain = table.get<double>("gain", options.gain);

@@ -5,6 +5,7 @@
 #include "crops.hpp"
 #include "partita/base/autocast.hpp"
 #include "partita/base/random.hpp"
+#include "partita/decomposition/separator.hpp"
 
 namespace partita::training {
 namespace {
@@ -74,10 +75,24 @@ RemixObjective::RemixObjective(const TrainingOptions& options, const RemixOption
     fail<TrainingError>("training.crop_frames is {}: the decomposition's U-Net needs a multiple of {}",
                         options.crop_frames, multiple);
   }
+  if (remix.masks_teach) start_from_masks(decomposition);
   networks_->to(device_);
   if (validation_ && validation_->has_audio() && options.validation_clips > 0) {
     separation_.emplace(*validation_, options.validation_clips);
   }
+}
+
+/// The model's masks are the first teacher and what the student begins with.
+void RemixObjective::start_from_masks(const io::ModelFolder& decomposition) {
+  if (!decomposition.card().has("masks")) {
+    fail<TrainingError>("{}: remix.teacher is 'masks', but this model has no mask network",
+                        decomposition.path().string());
+  }
+  const io::TensorMap masks = decomposition.weights(decomposition::kMasksFile).tensors();
+  const std::string what =
+      decomposition.path().string() + ", whose mask network must have the sizes of [masks]";
+  io::load_state(*networks_->student, masks, what);
+  io::load_state(*networks_->teacher, masks, what);
 }
 
 void RemixObjective::begin_stage(const std::string& name) {
@@ -89,7 +104,7 @@ void RemixObjective::begin_stage(const std::string& name) {
 
 torch::Tensor RemixObjective::taught(const torch::Tensor& x, std::uint64_t draw) {
   const torch::NoGradGuard no_grad;
-  if (round_ > 0) return codec_->share_out(x, networks_->teacher->forward(x));
+  if (round_ > 0 || remix_.masks_teach) return codec_->share_out(x, networks_->teacher->forward(x));
   const torch::Tensor components = decompose(decomposition_, x, {remix_.teacher_steps, false},
                                              make_generator(options_.seed, "teacher", draw));
   return codec_->share_out(x, codec_->power_shares(components));

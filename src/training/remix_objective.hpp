@@ -56,6 +56,7 @@ class RemixObjective final : public Objective {
   [[nodiscard]] const nn::MaskNetworkOptions& masks() const { return networks_->student->options(); }
 
  private:
+  void start_from_masks(const io::ModelFolder& decomposition);
   struct Remix {
     torch::Tensor mixture;  ///< `[batch, channel, frame]`
     torch::Tensor shares;   ///< of its power, `[batch, component, channel, frame]`

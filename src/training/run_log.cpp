@@ -68,7 +68,7 @@ void RunLog::row(const std::string& name, std::int64_t step, const std::string& 
   for (const auto& [figure, value] : figures) {
     header += "," + figure;
     row += fmt::format(",{:.9g}", value);
-    events(0).scalar(step, name + "/" + figure, value);
+    events(0).scalar(step, fmt::format("{}/{}", name, figure), value);
   }
   append_row(run_ / (name + ".csv"), header, row);
 }

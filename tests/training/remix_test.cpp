@@ -103,6 +103,23 @@ TEST_F(Remix, TheStudentOfARoundTeachesTheNext) {
   EXPECT_FALSE(torch::equal(moved.at("in.weight"), first.at("model.student.in.weight")));
 }
 
+TEST_F(Remix, AModelsMasksMayTeachFirst) {
+  const std::string components = "[remix]\n";
+  const std::string masks = "[remix]\nteacher = \"masks\"\n";
+  const auto with_teacher = [&](std::string text) { return text.replace(text.find(components), 8, masks); };
+  EXPECT_THROW(train(with_teacher(remix_configuration(store, model, folder / "none"))), TrainingError);
+  train(remix_configuration(store, model, folder / "first", "", 1));
+  const fs::path refined = folder / "first" / "model";
+  train(with_teacher(remix_configuration(store, refined, folder / "second", "", 1)));
+  const io::TensorMap taught = newest_checkpoint(folder / "second")->state;
+  const io::TensorMap before = io::ModelFolder(refined).weights(decomposition::kMasksFile).tensors();
+  for (const auto& [name, tensor] : io::select(taught, "model.teacher"))
+    EXPECT_TRUE(torch::equal(tensor, before.at(name).to(torch::kFloat32))) << name;
+  // Three steps from there, not from new weights.
+  for (const auto& [name, tensor] : io::select(taught, "model.student"))
+    EXPECT_LE((tensor - before.at(name)).abs().max().item<double>(), 0.031) << name;
+}
+
 TEST_F(Remix, TheModelFolderHoldsDecompositionAndMasks) {
   train(remix_configuration(store, model, folder / "run"));
   const io::ModelFolder before(model);

@@ -14,9 +14,9 @@ namespace partita {
 /// Called once, in `main`, before any tensor work.
 void set_threads(int count);
 
-/// Has glibc's allocator keep up to a few hundred megabytes that are freed, for the next tensors: handing them
-/// back to the system and taking them anew, zeroed page by page, costs as much as the work on them. Called once,
-/// in `main`; nothing where there is another allocator.
+/// Has glibc's allocator keep up to a few hundred megabytes that are freed, for the next tensors: handing
+/// them back to the system and taking them anew, zeroed page by page, costs as much as the work on them.
+/// Called once, in `main`; nothing where there is another allocator.
 void keep_freed_memory();
 
 }  // namespace partita

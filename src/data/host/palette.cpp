@@ -30,7 +30,7 @@ constexpr std::array<std::array<const char*, 2>, 6> kFamilies{{{"FluidR3", "Flui
 
 /// The family of a font by its file's name; a name that is not known is a family of its own.
 std::string family_of(const std::string& path) {
-  const std::string name = fs::path(path).filename().string();
+  std::string name = fs::path(path).filename().string();
   for (const auto& [prefix, family] : kFamilies) {
     if (name.rfind(prefix, 0) == 0) return family;
   }

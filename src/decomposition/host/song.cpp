@@ -53,7 +53,7 @@ StemSource chosen_stems(const StemSource& source, const std::string& name) {
   const auto count = static_cast<std::int64_t>(source.names.size());
   return {{name, "no_" + name},
           [separate = source.separate, index, count](const torch::Tensor& samples, int sample_rate) {
-            const torch::Tensor stems = separate(samples, sample_rate);
+            torch::Tensor stems = separate(samples, sample_rate);
             if (stems.dim() != 3 || stems.size(0) != count) return stems;  // refused with its shape below
             return torch::stack({stems[index], stems.sum(0) - stems[index]});
           },
@@ -62,7 +62,7 @@ StemSource chosen_stems(const StemSource& source, const std::string& name) {
 
 /// The stems of one stretch, checked: `[stem, channel, n]`, float32, on the CPU.
 torch::Tensor separated(const StemSource& source, const torch::Tensor& stretch, int sample_rate) {
-  const torch::Tensor stems = source.separate(stretch, sample_rate).to(torch::kCPU, torch::kFloat32);
+  torch::Tensor stems = source.separate(stretch, sample_rate).to(torch::kCPU, torch::kFloat32);
   const std::vector<std::int64_t> expected{static_cast<std::int64_t>(source.names.size()), stretch.size(0),
                                            stretch.size(1)};
   if (stems.sizes().vec() != expected) {

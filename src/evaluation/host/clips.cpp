@@ -63,6 +63,7 @@ Clip read_clip(const fs::path& folder, const std::map<std::string, fs::path>& fi
   clip.name = folder.filename().string();
   clip.sample_rate = audio::AudioReader(files.at(sources.front())).info().sample_rate;
   std::vector<torch::Tensor> signals;
+  signals.reserve(sources.size() + 1);
   for (const auto& source : sources) signals.push_back(read_mono(files.at(source), clip.sample_rate));
   const auto mixture = files.find("mixture");
   if (mixture != files.end()) signals.push_back(read_mono(mixture->second, clip.sample_rate));
@@ -119,7 +120,7 @@ System file_system(const fs::path& folder, const std::string& suffix,
             const auto files = audio_files(fs::is_directory(own) ? own : folder);
             std::vector<torch::Tensor> estimates;
             for (const auto& source : sources) {
-              const auto found = files.find(source + "." + suffix);
+              const auto found = files.find(fmt::format("{}.{}", source, suffix));
               if (found == files.end()) {
                 fail<EvaluationError>("{}: no file called {}.{}.wav or the like", clip.name, source, suffix);
               }
