@@ -47,6 +47,7 @@ def python_times(model, x):
 def partita_times(arguments, folder, name):
     command = [arguments.partita, "codec", "roundtrip", folder / "noise.wav", "-o", folder / "out.wav"]
     command += ["--codec", name, "--weights", folder / "weights.safetensors", "--bandwidth", arguments.bandwidth]
+    command += ["--bfloat16"] if arguments.bfloat16 else []
     command += ["--threads", arguments.threads, "--quiet", "--json", "-"]
     result = json.loads(subprocess.run([str(word) for word in command], check=True, capture_output=True).stdout)
     return result["encode_seconds"], result["decode_seconds"]
@@ -87,6 +88,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--bandwidth", type=float, default=24.0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--bfloat16", action="store_true", help="Partita's convolutions in bfloat16")
     parser.add_argument("--turns", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
