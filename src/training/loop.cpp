@@ -179,13 +179,16 @@ void Loop::validate() {
   if (validated_step_ == step_) return;
   write_log();
   const auto start = Clock::now();
-  if (ranks_.first()) {
-    const EmaScope averaged(ema_.get());
-    judge(objective_.validate());
-  }
+  if (ranks_.first()) judge(measured());
   stale_ = static_cast<std::int64_t>(ranks_.agree(static_cast<double>(stale_)));
   validated_step_ = step_;
   logged_at_ += Clock::now() - start;
+}
+
+/// Validates the averaged weights.
+Validation Loop::measured() {
+  const EmaScope averaged(ema_.get());
+  return objective_.validate();
 }
 
 /// Logs a validation and keeps the best: by SI-SDR where stems are known, by the loss elsewhere.
@@ -196,18 +199,15 @@ void Loop::judge(const Validation& validation) {
     return;
   }
   log_->row("validation", step_, objective_.stages()[stage_].name, figures);
-  const auto measured = std::find_if(figures.begin(), figures.end(),
-                                     [](const auto& figure) { return figure.first == "si_sdr"; });
-  const double score = measured != figures.end() ? measured->second : -figures.front().second;
+  const auto si_sdr = std::find_if(figures.begin(), figures.end(),
+                                   [](const auto& figure) { return figure.first == "si_sdr"; });
+  const double score = si_sdr != figures.end() ? si_sdr->second : -figures.front().second;
   ++stale_;
   if (!(score > best_score_)) return;
   best_score_ = score;
   stale_ = 0;
   log_->sounds(step_, validation.sounds);
-  // The weights are exchanged for the averaged ones here; a checkpoint holds both in their own places.
-  if (ema_ != nullptr) ema_->swap();
   write_checkpoint(best_folder(options_.output), checkpoint(), 1);
-  if (ema_ != nullptr) ema_->swap();
 }
 
 void Loop::save() {

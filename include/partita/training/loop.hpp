@@ -86,6 +86,7 @@ class Loop {
   void write_log();
   void validate();
   void save();
+  [[nodiscard]] Validation measured();
   void judge(const Validation& validation);
   [[nodiscard]] Checkpoint checkpoint() const;
   void finish();
