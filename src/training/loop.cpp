@@ -58,6 +58,7 @@ bool Loop::run(Progress& progress) {
   try {
     const bool done = train(progress);
     finish();
+    ranks_.part();
     progress.end();
     return done;
   } catch (const Interrupted&) {
@@ -70,8 +71,15 @@ bool Loop::train(Progress& progress) {
   while (enter_stage()) {
     train_step();
     after_step();
-    progress.advance(1, note_);
-    if (stop_) throw Interrupted();
+    try {
+      progress.advance(1, note_);
+    } catch (const Interrupted&) {
+      if (ranks_.size() == 1) throw;  // otherwise the next step tells all ranks at once
+    }
+    if (stop_) {
+      ranks_.part();
+      throw Interrupted();
+    }
     if (late_) return !enter_stage();
   }
   return true;

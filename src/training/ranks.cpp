@@ -112,12 +112,18 @@ c10::intrusive_ptr<Backend> connect(const StorePointer& store, const Meeting& pl
 }
 
 #ifdef PARTITA_GLOO
-c10::intrusive_ptr<c10d::ProcessGroupGloo::Options> gloo_options() {
-  auto options = c10d::ProcessGroupGloo::Options::create();
-  const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
-  options->devices.push_back(interface != nullptr
-                                 ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
-                                 : c10d::ProcessGroupGloo::createDefaultDevice());
+/// The interface that the user names; ranks that meet on the loopback stay there; otherwise that of this
+/// machine's name.
+c10::intrusive_ptr<c10d::ProcessGroupGloo::Options> gloo_options(const std::string& address) {
+  using Gloo = c10d::ProcessGroupGloo;
+  auto options = Gloo::Options::create();
+  const bool loopback = address == "localhost" || address.starts_with("127.");
+  if (const char* interface = std::getenv("GLOO_SOCKET_IFNAME"); interface != nullptr) {
+    options->devices.push_back(Gloo::createDeviceForInterface(interface));
+  } else {
+    options->devices.push_back(loopback ? Gloo::createDeviceForHostname(address)
+                                        : Gloo::createDefaultDevice());
+  }
   return options;
 }
 #endif
@@ -136,8 +142,8 @@ std::unique_ptr<Base> open_group(const std::string& who, torch::Device device, c
 #ifdef PARTITA_GLOO
   using Gloo = c10d::ProcessGroupGloo;
   if (device.is_cpu()) {
-    return std::make_unique<BackendGroup<Base, Gloo>>(who, device,
-                                                      connect<Gloo>(store, place, gloo_options(), timeout));
+    return std::make_unique<BackendGroup<Base, Gloo>>(
+        who, device, connect<Gloo>(store, place, gloo_options(place.address), timeout));
   }
 #endif
   return nullptr;
@@ -203,6 +209,14 @@ double Ranks::agree(double value) const {
   guarded(group_->who, "another rank has ended, or did not answer in time",
           [&] { group_->broadcast(shared); });
   return shared.item<double>();
+}
+
+void Ranks::part() const noexcept {
+  try {
+    (void)agree(0.0);
+  } catch (const std::exception&) {
+    // Whoever has left has heard all that it needed.
+  }
 }
 
 }  // namespace partita::training

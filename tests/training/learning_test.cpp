@@ -54,8 +54,7 @@ double gain_after(int steps, const std::string& latent_hops, std::uint64_t seed)
   writer.add("train", parts(128, 1).sum(1), {}, {}, {});
   writer.finish();
   Progress silent;
-  train_decomposition(
-      fixtures::parsed(fmt::format(R"([data]
+  train_decomposition(fixtures::parsed(fmt::format(R"([data]
 store = "{}"
 [training]
 output = "{}"
@@ -89,8 +88,9 @@ attn = [0, 0]
 cond_dim = 16
 p_drop = 0.0
 )",
-                                   (folder / "store").string(), (folder / "run").string(), steps, seed, latent_hops)),
-      false, torch::kCPU, silent);
+                                                   (folder / "store").string(), (folder / "run").string(),
+                                                   steps, seed, latent_hops)),
+                      false, torch::kCPU, silent);
   const io::ModelFolder exported(folder / "run" / "model");
   decomposition::DecompositionModel model(decomposition::model_options(exported.card()));
   io::load_state(*model, exported.weights().tensors(), "model");

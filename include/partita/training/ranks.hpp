@@ -41,6 +41,9 @@ class Ranks {
   void sum(const std::vector<torch::Tensor>& tensors) const;
   /// The first rank's value, on all of them. Throws as `sum`.
   [[nodiscard]] double agree(double value) const;
+  /// The last call of a run: waits until the first rank has come as far, lest one leaves while another still
+  /// hears from it. Ranks that are gone already are not missed.
+  void part() const noexcept;
 
  private:
   struct Group;

@@ -230,7 +230,10 @@ TEST_F(Trained, CtrlCOnOneRankStopsAllWithACheckpoint) {
   const auto processes = ranks("run", 2);
   wait_for_rows(*processes[0], "run", 3);
   processes[1]->send(SIGINT);
-  for (const auto& process : processes) EXPECT_EQ(process->wait().code, 130);
+  for (const auto& process : processes) {
+    const Finished finished = process->wait();
+    EXPECT_EQ(finished.code, 130) << finished.err;
+  }
   EXPECT_TRUE(training::newest_checkpoint(in("run")).has_value());
 }
 
