@@ -17,6 +17,12 @@ torch::Tensor crops(const data::LatentStore& split, const Batches::Batch& batch,
   return split.mixture_crops(batch.clips, batch.offsets, frames);
 }
 
+torch::Tensor middle_crops(const data::LatentStore& split, const std::vector<std::int64_t>& clips,
+                           std::int64_t frames) {
+  const std::int64_t offset = (split.info().clip_frames - frames) / 2;
+  return split.mixture_crops(clips, std::vector<std::int64_t>(clips.size(), offset), frames);
+}
+
 std::string unusable_clip(const data::LatentStore& split, Batches& batches, std::int64_t first,
                           std::int64_t last) {
   for (std::int64_t step = first; step < last; ++step) {

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "partita/data/store.hpp"
 #include "partita/training/batches.hpp"
@@ -11,6 +12,10 @@ namespace partita::training {
 /// The crops of a batch, `[batch, channel, frame]`.
 [[nodiscard]] torch::Tensor crops(const data::LatentStore& split, const Batches::Batch& batch,
                                   std::int64_t frames);
+
+/// The middle `frames` frames of clips, `[batch, channel, frame]`.
+[[nodiscard]] torch::Tensor middle_crops(const data::LatentStore& split,
+                                         const std::vector<std::int64_t>& clips, std::int64_t frames);
 
 /// Why one of the clips of the steps [first, last) makes a loss that is not finite; empty if all are.
 [[nodiscard]] std::string unusable_clip(const data::LatentStore& split, Batches& batches, std::int64_t first,

@@ -100,12 +100,10 @@ double DecompositionObjective::validation_loss() {
   const torch::NoGradGuard no_grad;
   const std::int64_t clips =
       std::min(validation_->size(), std::max<std::int64_t>(options_.validation_clips, 1));
-  const std::int64_t offset = (validation_->info().clip_frames - options_.crop_frames) / 2;
   return mean_in_batches(clips, [&](std::int64_t first, std::int64_t count) {
     std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
     std::iota(indices.begin(), indices.end(), first);
-    const torch::Tensor x =
-        validation_->mixtures(indices).narrow(2, offset, options_.crop_frames).to(device_);
+    const torch::Tensor x = middle_crops(*validation_, indices, options_.crop_frames).to(device_);
     if (model_->options().autoencoder) {
       return loss_of(x, torch::zeros({x.size(0)}, x.options()), torch::zeros_like(x));
     }

@@ -158,7 +158,6 @@ double RemixObjective::validation_loss() {
   const torch::NoGradGuard no_grad;
   const std::int64_t clips =
       std::min(validation_->size(), std::max<std::int64_t>(options_.validation_clips, 1));
-  const std::int64_t offset = (validation_->info().clip_frames - options_.crop_frames) / 2;
   return mean_in_batches(clips, [&](std::int64_t first, std::int64_t count) {
     std::vector<torch::Tensor> mixtures;
     for (std::size_t k = 0; k < batches_.size(); ++k) {
@@ -166,7 +165,7 @@ double RemixObjective::validation_loss() {
       for (std::int64_t i = 0; i < count; ++i) {
         indices[static_cast<std::size_t>(i)] = (first + i + static_cast<std::int64_t>(k)) % clips;
       }
-      mixtures.push_back(validation_->mixtures(indices).narrow(2, offset, options_.crop_frames));
+      mixtures.push_back(middle_crops(*validation_, indices, options_.crop_frames));
     }
     return loss_of(remix(mixtures, "validation gains", static_cast<std::uint64_t>(first)));
   });

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "../../src/io/crc.hpp"
 #include "partita/codec/encodec.hpp"
 #include "partita/io/safetensors.hpp"
 #include "support/paths.hpp"
@@ -22,21 +23,12 @@ namespace partita::support {
 
 using Shapes = std::map<std::string, std::vector<std::int64_t>>;
 
-inline std::uint32_t crc32(const std::string& text) {
-  std::uint32_t crc = 0xFFFFFFFFU;
-  for (const char letter : text) {
-    crc ^= static_cast<unsigned char>(letter);
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1U) ^ ((crc & 1U) != 0 ? 0xEDB88320U : 0U);
-  }
-  return ~crc;
-}
-
 /// offset + scale · u, u in [−1, 1) from splitmix64 of an index, offset by the CRC-32 of the name.
 inline torch::Tensor uniform(const std::string& name, const std::vector<std::int64_t>& shape, double offset,
                              double scale) {
   torch::Tensor values = torch::empty(shape);
   auto* out = values.data_ptr<float>();
-  const std::uint64_t start = static_cast<std::uint64_t>(crc32(name)) << 32U;
+  const std::uint64_t start = static_cast<std::uint64_t>(io::crc32(name)) << 32U;
   for (std::int64_t i = 0; i < values.numel(); ++i) {
     std::uint64_t x = static_cast<std::uint64_t>(i + 1) * 0x9E3779B97F4A7C15U + start;
     x = (x ^ (x >> 30U)) * 0xBF58476D1CE4E5B9U;

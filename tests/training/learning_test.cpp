@@ -4,6 +4,7 @@
 
 #include "fixtures.hpp"
 #include "partita/decomposition/model.hpp"
+#include "partita/evaluation/si_metrics.hpp"
 #include "partita/io/model_folder.hpp"
 #include "partita/training/trainer.hpp"
 
@@ -35,14 +36,11 @@ torch::Tensor parts(std::int64_t clips, std::uint64_t seed) {
 }
 
 /// Mean SI-SDR in dB of estimates of one part over clips `[clip, band, frame]`.
-double si_sdr(const torch::Tensor& estimates, const torch::Tensor& references) {
-  const auto centred = [](const torch::Tensor& x) {
-    const torch::Tensor flat = x.flatten(1);
-    return flat - flat.mean(1, true);
-  };
-  const torch::Tensor x = centred(estimates), s = centred(references);
-  const torch::Tensor target = s * ((x * s).sum(1, true) / s.square().sum(1, true));
-  return (10.0 * torch::log10(target.square().sum(1) / (x - target).square().sum(1))).mean().item<double>();
+double mean_si_sdr(const torch::Tensor& estimates, const torch::Tensor& references) {
+  double sum = 0.0;
+  for (std::int64_t clip = 0; clip < references.size(0); ++clip)
+    sum += evaluation::si_sdr(estimates[clip].flatten(), references[clip].flatten());
+  return sum / static_cast<double>(references.size(0));
 }
 
 /// Trains on mixtures of the families alone; returns the mean SI-SDR of both parts of unheard mixtures, under
@@ -54,7 +52,8 @@ double gain_after(int steps, const std::string& latent_hops, std::uint64_t seed)
   writer.add("train", parts(128, 1).sum(1), {}, {}, {});
   writer.finish();
   Progress silent;
-  train_decomposition(fixtures::parsed(fmt::format(R"([data]
+  train_decomposition(
+      fixtures::parsed(fmt::format(R"([data]
 store = "{}"
 [training]
 output = "{}"
@@ -73,24 +72,10 @@ component_activation = "softplus"
 latent_noise = 0.3
 latent_hops = {}
 autoencoder = true
-[model.encoder]
-in_dim = 16
-channels = [32, 1]
-kernel = [3, 3]
-strides = [1, 1]
-attn = [0, 0]
-out_fn = "tanh"
-[model.unet]
-channels = [16, 32, 48]
-kernels = [3, 3]
-strides = [2, 2]
-attn = [0, 0]
-cond_dim = 16
-p_drop = 0.0
-)",
-                                                   (folder / "store").string(), (folder / "run").string(),
-                                                   steps, seed, latent_hops)),
-                      false, torch::kCPU, silent);
+{})",
+                                   (folder / "store").string(), (folder / "run").string(), steps, seed,
+                                   latent_hops, support::to_toml({kBands, 32, 32, 48, 0.0}))),
+      false, torch::kCPU, silent);
   const io::ModelFolder exported(folder / "run" / "model");
   decomposition::DecompositionModel model(decomposition::model_options(exported.card()));
   io::load_state(*model, exported.weights().tensors(), "model");
@@ -99,10 +84,10 @@ p_drop = 0.0
   const torch::Tensor mixture = truth.sum(1);
   const torch::Tensor found = decompose(model, mixture, {}, make_generator(1, "unused"));
   const auto score = [&](std::int64_t first) {
-    return si_sdr(found.select(1, first), truth.select(1, 0)) +
-           si_sdr(found.select(1, 1 - first), truth.select(1, 1));
+    return mean_si_sdr(found.select(1, first), truth.select(1, 0)) +
+           mean_si_sdr(found.select(1, 1 - first), truth.select(1, 1));
   };
-  const double before = si_sdr(mixture, truth.select(1, 0)) + si_sdr(mixture, truth.select(1, 1));
+  const double before = mean_si_sdr(mixture, truth.select(1, 0)) + mean_si_sdr(mixture, truth.select(1, 1));
   return (std::max(score(0), score(1)) - before) / 2.0;
 }
 

@@ -4,8 +4,8 @@
 
 namespace partita {
 
-/// LibTorch's automatic mixed precision for a scope: matrix products and convolutions in bfloat16, losses and
-/// norms of reductions in float32.
+/// LibTorch's automatic mixed precision for a scope: matrix products and convolutions in bfloat16, losses
+/// in float32.
 class Autocast {
  public:
   Autocast(torch::Device device, bool on);

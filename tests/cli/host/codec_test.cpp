@@ -3,6 +3,7 @@
 
 #include "command_line.hpp"
 #include "support/encodec_weights.hpp"
+#include "support/tiny_networks.hpp"
 
 namespace partita::cli::test {
 namespace {
@@ -10,7 +11,7 @@ namespace {
 using ::testing::HasSubstr;
 using Json = nlohmann::json;
 
-/// The smallest decomposition of EnCodec's latents.
+/// The smallest decomposition of EnCodec's latents, without its networks.
 constexpr const char* kConfiguration = R"([data]
 store = "store"
 
@@ -27,19 +28,6 @@ validation_clips = 2
 [model]
 comp_function = "mean"
 
-[model.encoder]
-in_dim = 128
-channels = [16, 1]
-kernel = [3, 3]
-strides = [1, 1]
-attn = [0, 0]
-
-[model.unet]
-channels = [128, 32, 32]
-kernels = [3, 3]
-strides = [2, 2]
-attn = [0, 0]
-cond_dim = 16
 )";
 
 /// With an EnCodec of pseudo-random weights in the home folder.
@@ -115,7 +103,7 @@ TEST_F(CodecCommand, LatentsArePreparedTrainedOnAndSeparated) {
   expect_done(run({"prepare", "--mixtures", "mixtures", "-o", "store", "--seconds", "1", "--codec",
                    "encodec_24khz", "--bandwidth", "6"}));
   EXPECT_THAT(bytes_of(in("store") / "store.toml"), HasSubstr("encodec_24khz@6"));
-  put_bytes(in("train.toml"), kConfiguration);
+  put_bytes(in("train.toml"), std::string(kConfiguration) + support::to_toml({128, 16, 32, 32, 0.1, false}));
   expect_done(run({"train", "decomposition", "train.toml"}));
   EXPECT_THAT(bytes_of(in("run") / "model" / "model.toml"), HasSubstr("encodec_24khz@6"));
   write_sound(in("song.wav"), song(1.5, 44100, 2), 44100, kInt16Wav);

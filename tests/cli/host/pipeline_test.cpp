@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "command_line.hpp"
+#include "support/tiny_networks.hpp"
 
 namespace partita::cli::test {
 namespace {
@@ -43,23 +44,8 @@ comp_function = "sum"
 component_activation = "softplus"
 latent_noise = 0.05
 
-[model.encoder]
-in_dim = 128
-channels = [16, 1]
-kernel = [3, 3]
-strides = [1, 1]
-attn = [0, 0]
-out_fn = "tanh"
-
-[model.unet]
-channels = [128, 32, 32]
-kernels = [3, 3]
-strides = [2, 2]
-attn = [0, 0]
-cond_dim = 16
-p_drop = 0.1
-)",
-                     output, steps, more);
+{})",
+                     output, steps, more, support::to_toml({}));
 }
 
 /// From MIDI to figures, each step by its command.

@@ -20,12 +20,6 @@ using std::chrono::seconds;
 using std::chrono::steady_clock;
 using ::testing::HasSubstr;
 
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  const std::size_t at = text.find(from);
-  EXPECT_NE(at, std::string::npos) << from;
-  return at == std::string::npos ? text : text.replace(at, from.size(), to);
-}
-
 /// A port that nobody listens on.
 int free_port() {
   const int opened = ::socket(AF_INET, SOCK_STREAM, 0);
@@ -52,14 +46,9 @@ class Trained : public CommandLine {
 
   /// Writes <name>.toml, a decomposition trained into the folder <name>.
   void configure(const std::string& name, const std::string& keys, bool drawing = true) const {
-    // Of a bias before a normalisation the gradient is nothing but rounding, which Adam blows up.
-    std::string text = replaced(training::fixtures::configuration("store", name, keys), "[model.unet]\n",
-                                "[model.unet]\nnorm = \"none\"\n");
-    if (!drawing) {
-      text = replaced(text, "p_drop = 0.2", "p_drop = 0.0");
-      text = replaced(text, "latent_noise = 0.05", "latent_noise = 0.0");
-    }
-    put_bytes(in(name + ".toml"), text);
+    const std::string text =
+        training::fixtures::without_norm(training::fixtures::configuration("store", name, keys));
+    put_bytes(in(name + ".toml"), drawing ? text : training::fixtures::without_draws(text));
   }
   static Words training(const std::string& name, bool resume = false,
                         const std::string& kind = "decomposition") {
@@ -196,7 +185,8 @@ TEST_F(Trained, TwoRanksEqualOneThatAccumulatesTwice) {
 TEST_F(Trained, ACheckpointOfTwoRanksGoesOnWithOne) {
   configure("alone", kTwentySteps, false);
   train("alone");
-  const std::string half = replaced(kTwentySteps, "diffusion_steps = 10", "diffusion_steps = 2");
+  const std::string half =
+      training::fixtures::replaced(kTwentySteps, "diffusion_steps = 10", "diffusion_steps = 2");
   configure("together", half, false);
   train_together("together", 2);
   configure("together", kTwentySteps, false);
