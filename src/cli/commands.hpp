@@ -25,9 +25,13 @@ void add_render(CLI::App& app, Context& context);
 void add_prepare(CLI::App& app, Context& context);
 void add_train(CLI::App& app, Context& context);
 void add_evaluate(CLI::App& app, Context& context);
-void add_evaluate_codec(CLI::App& evaluate, Context& context);
 void add_codec(CLI::App& app, Context& context);
 void add_models(CLI::App& app, Context& context);
+
+// Each adds one command below `evaluate`.
+void add_evaluate_separation(CLI::App& evaluate, Context& context);
+void add_evaluate_generation(CLI::App& evaluate, Context& context);
+void add_evaluate_codec(CLI::App& evaluate, Context& context);
 
 /// "-d,--device": cpu, cuda, cuda:N.
 inline void add_device_option(CLI::App& command, std::string& device) {

@@ -90,6 +90,17 @@ torch::Tensor Encodec::latents_of(const torch::Tensor& codes) const {
   return network_->quantizer().decode(codes.to(device_));
 }
 
+torch::Tensor Encodec::continuous_latents(const torch::Tensor& samples) const {
+  if (options_.segment > 0)
+    fail<CodecError>("{}: has no latents of a whole signal, since it codes segments", options_.name);
+  check_samples(samples, options_);
+  if (samples.size(2) == 0) fail<CodecError>("{}: no samples to encode", options_.name);
+  BlockStream blocks(network_->encoder(), kBlockFrames * options_.hop());
+  std::vector<torch::Tensor> latents = blocks.push(samples.to(device_, torch::kFloat32));
+  for (auto& piece : blocks.finish()) latents.push_back(std::move(piece));
+  return torch::cat(latents, 2);
+}
+
 torch::Tensor Encodec::encode(const torch::Tensor& samples) {
   return options_.segment > 0 ? encode_seconds(samples) : latents_of(encode_codes(samples));
 }

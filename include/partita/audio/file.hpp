@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "partita/audio/error.hpp"
 
@@ -87,6 +88,12 @@ class AudioWriter {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// Whether a name ends like that of an audio file, in either case: .wav, .flac, .ogg, .mp3, .aif, .aiff.
+[[nodiscard]] bool has_audio_extension(const std::filesystem::path& path);
+/// The audio files in a folder and all below it, by their extensions, in the order of their names; hidden
+/// ones are left out. Throws AudioError if there is no such folder.
+[[nodiscard]] std::vector<std::filesystem::path> audio_files(const std::filesystem::path& folder);
 
 /// A whole (short) file; `seconds` limits it, 0 reads all.
 [[nodiscard]] Waveform read_waveform(const std::filesystem::path& path, double seconds = 0.0);

@@ -92,6 +92,9 @@ class Encodec final : public Codec {
   /// Sums of codebook vectors: codes `[batch, codebook, frame]` to latents `[batch, dimension, frame]`.
   /// Throws CodecError for codes that no codebook has.
   [[nodiscard]] torch::Tensor latents_of(const torch::Tensor& codes) const;
+  /// What the encoder gives to the quantiser, `[batch, dimension, frame]`: samples as for encode_frames.
+  /// Throws CodecError for models with segments.
+  [[nodiscard]] torch::Tensor continuous_latents(const torch::Tensor& samples) const;
 
  private:
   friend class EncodecEncoder;

@@ -1,12 +1,11 @@
 #include "tracks.hpp"
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <set>
 #include <utility>
 
 #include "partita/audio/file.hpp"
@@ -21,7 +20,6 @@ namespace {
 constexpr std::array<const char*, 3> kSplits{"train", "validation", "test"};
 constexpr std::size_t kMusdbValidation = 14;
 constexpr std::int64_t kBlock = 1 << 18;  // samples a read
-const std::set<std::string> kAudioExtensions{".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff"};
 
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
@@ -140,17 +138,9 @@ std::size_t split_of_mixture(const std::string& name) {
 }
 
 TracksBySplit find_mixtures(const PrepareOptions& options) {
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::recursive_directory_iterator(options.input)) {
-    if (entry.is_regular_file() && kAudioExtensions.count(lower(entry.path().extension().string())) > 0) {
-      files.push_back(entry.path());
-    }
-  }
-  if (files.empty()) {
-    fail<DataError>("{}: no audio files in it (looked for {})", options.input.string(),
-                    fmt::join(kAudioExtensions, ", "));
-  }
-  std::sort(files.begin(), files.end());
+  const std::vector<fs::path> files = audio::audio_files(options.input);
+  if (files.empty())
+    fail<DataError>("{}: no audio files in it (WAV, FLAC, OGG, MP3 or AIFF)", options.input.string());
   TracksBySplit splits;
   for (const char* split : kSplits) splits.emplace_back(split, std::vector<Track>());
   for (const auto& file : files) {

@@ -13,13 +13,11 @@ namespace partita::evaluation {
 namespace fs = std::filesystem;
 namespace {
 
-const std::set<std::string> kExtensions{".wav", ".flac", ".ogg", ".mp3", ".aiff"};
-
 /// Audio files of a folder by their stem: "drums" or "drums.authors".
 std::map<std::string, fs::path> audio_files(const fs::path& folder) {
   std::map<std::string, fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.is_regular_file() && kExtensions.count(entry.path().extension().string()) > 0) {
+    if (entry.is_regular_file() && audio::has_audio_extension(entry.path())) {
       files.emplace(entry.path().stem().string(), entry.path());
     }
   }

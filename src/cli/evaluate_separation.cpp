@@ -1,0 +1,143 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+
+#include "commands.hpp"
+#include "partita/base/device.hpp"
+#include "partita/evaluation/clips.hpp"
+#include "partita/evaluation/plot.hpp"
+#include "partita/evaluation/systems.hpp"
+#include "partita/io/report.hpp"
+#include "refinement.hpp"
+
+namespace partita::cli {
+namespace {
+
+using decomposition::Refinement;
+using evaluation::Clip;
+using evaluation::System;
+
+struct Arguments {
+  std::filesystem::path store, clips, picture;
+  std::string split = "test";
+  std::vector<std::string> models{"drums-bass"};
+  std::vector<std::string> sources{"drums", "bass"};
+  std::vector<std::string> estimates;
+  std::int64_t count = 64;
+  std::int64_t picture_clip = 0;
+  std::vector<std::string> refine{"best", "none"};
+  std::string device = "cpu";
+  decomposition::SeparatorOptions separator;
+};
+
+System model_system(const Arguments& arguments, const std::string& name, Refinement refinement) {
+  decomposition::SeparatorOptions options = arguments.separator;
+  options.refinement = refinement;
+  evaluation::NamedSource source = evaluation::make_source(name, options, parse_device(arguments.device));
+  std::string label = source.name;
+  if (refinement == Refinement::None) label += " (raw components)";
+  if (refinement == Refinement::Wiener) label += " (wiener)";
+  if (refinement == Refinement::Learned) label += " (learned)";
+  return evaluation::source_system(
+      label, std::make_shared<decomposition::StemSource>(std::move(source.source)), arguments.sources);
+}
+
+std::vector<System> systems(const Arguments& arguments) {
+  std::vector<System> all;
+  all.push_back(evaluation::mixture_system(static_cast<std::int64_t>(arguments.sources.size())));
+  const auto baselines = evaluation::baseline_names();
+  for (const auto& name : arguments.models) {
+    if (std::find(baselines.begin(), baselines.end(), name) != baselines.end()) {
+      all.push_back(model_system(arguments, name, Refinement::Best));
+      continue;
+    }
+    for (const auto& word : arguments.refine) {
+      all.push_back(model_system(arguments, name, refinements().at(word)));
+    }
+  }
+  for (const auto& suffix : arguments.estimates) {
+    all.push_back(evaluation::file_system(arguments.clips, suffix, arguments.sources));
+  }
+  all.push_back(evaluation::ideal_mask_system());
+  return all;
+}
+
+/// The mixture, then each source beside the estimate of the first model.
+void draw(const Arguments& arguments, const Clip& clip, const System& system) {
+  std::vector<evaluation::SpectrogramPanel> panels{{"mixture", clip.mixture, clip.sample_rate}};
+  const torch::Tensor estimates = system.separate(clip);
+  for (std::size_t i = 0; i < arguments.sources.size(); ++i) {
+    const auto row = static_cast<std::int64_t>(i);
+    panels.push_back({arguments.sources[i] + ", true", clip.references[row], clip.sample_rate});
+    panels.push_back({arguments.sources[i] + ", separated", estimates[row], clip.sample_rate});
+  }
+  evaluation::plot_spectrograms(arguments.picture, panels, fmt::format("{}: {}", clip.name, system.name));
+}
+
+void evaluate_separation(const Arguments& arguments, const Context& context) {
+  const std::vector<Clip> clips = arguments.store.empty()
+                                      ? evaluation::clips_from_folders(arguments.clips, arguments.sources)
+                                      : evaluation::clips_from_store(arguments.store, arguments.split,
+                                                                     arguments.sources, arguments.count);
+  const std::vector<System> all = systems(arguments);
+  Progress progress = context.progress();
+  progress.begin("evaluating", static_cast<std::int64_t>(all.size()), "systems");
+  std::vector<evaluation::Summary> summaries;
+  io::Json results = io::Json::array();
+  for (const auto& system : all) {
+    summaries.push_back(evaluation::evaluate(system, clips, arguments.sources));
+    results.push_back(evaluation::to_json(summaries.back()));
+    progress.advance(1, system.name);
+  }
+  progress.end();
+  if (context.json != "-") fmt::print("{}", evaluation::to_markdown(summaries));
+  if (!arguments.picture.empty()) {
+    const auto index = static_cast<std::size_t>(arguments.picture_clip);
+    if (index >= clips.size()) fail<UsageError>("--picture-clip {}: there are {} clips", index, clips.size());
+    draw(arguments, clips[index], all[1]);
+  }
+  io::write_report({{"clips", clips.size()},
+                    {"sources", arguments.sources},
+                    {"assignment", "one fixed assignment a model, by component name"},
+                    {"systems", results}},
+                   context.json);
+}
+
+}  // namespace
+
+void add_evaluate_separation(CLI::App& evaluate, Context& context) {
+  auto arguments = std::make_shared<Arguments>();
+  Arguments& a = *arguments;
+  CLI::App* command =
+      evaluate.add_subcommand("separation", "SI-SDR, SI-SIR and SI-SAR of stems (paper, table 2)");
+  auto* where = command->add_option_group("clips", "the clips, one of");
+  where->add_option("--store", a.store, "latent store with kept audio")->check(CLI::ExistingDirectory);
+  where->add_option("--clips", a.clips, "folder of folders with mixture.* and one file a source")
+      ->check(CLI::ExistingDirectory);
+  where->require_option(1);
+  command->add_option("--split", a.split, "split of the store")->capture_default_str();
+  command->add_option("--count", a.count, "clips of the store")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  add_names_option(*command, "-n,--name", a.models, "models and baselines, for example drums-bass,hpss");
+  add_names_option(*command, "--sources", a.sources, "sources of the clips");
+  add_names_option(*command, "--estimates", a.estimates,
+                   "suffixes of estimates that lie beside the clips (<source>.<suffix>.wav)")
+      ->needs("--clips");
+  command->add_option("--steps", a.separator.steps, "sampling steps (diffusion models)")
+      ->capture_default_str();
+  command->add_option("--seed", a.separator.seed, "seed")->capture_default_str();
+  command->add_option("--picture", a.picture, "PNG of a clip: mixture, true and separated stems");
+  command->add_option("--picture-clip", a.picture_clip, "which clip")->capture_default_str();
+  command
+      ->add_option("--refine", a.refine,
+                   "a row for each of best, learned, wiener, none (the components, which are slow to decode)")
+      ->delimiter(',')
+      ->check(CLI::IsMember(refinements()));
+  add_device_option(*command, a.device);
+  command->callback([arguments, &context] { evaluate_separation(*arguments, context); });
+}
+
+}  // namespace partita::cli
