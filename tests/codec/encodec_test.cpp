@@ -233,6 +233,20 @@ TEST(EncodecCodec, Bfloat16StaysNearFloat32) {
                CodecError);
 }
 
+TEST(EncodecCodec, ContinuousLatentsAreWhatTheQuantiserTakes) {
+  const io::TensorMap weights = support::encodec_weights("encodec_24khz", "small");
+  Encodec codec(support::encodec_options("encodec_24khz", "small"), weights);
+  const torch::Tensor signal = support::noisy_signal(1, 100001);  // three blocks
+  const torch::Tensor latents = codec.continuous_latents(signal);
+  ASSERT_EQ(latents.sizes(), (std::vector<std::int64_t>{1, 16, 313}));
+  const torch::Tensor nearest =
+      torch::cdist(latents[0].t(), weights.at("quantizer.vq.layers.0._codebook.embed")).argmin(1);
+  EXPECT_GE(nearest.eq(codec.encode_codes(signal)[0][0]).to(torch::kFloat32).mean().item<double>(), 0.99);
+  EXPECT_THROW((void)codec.continuous_latents(torch::zeros({1, 1, 0})), CodecError);
+  const Encodec segmented = support::random_encodec("encodec_48khz", "small");
+  EXPECT_THROW((void)segmented.continuous_latents(torch::zeros({1, 2, 100})), CodecError);
+}
+
 TEST(EncodecCodec, RefusesOtherShapes) {
   Encodec codec = support::random_encodec("encodec_24khz", "small");
   EXPECT_THROW((void)codec.encode(torch::zeros({1, 2, 100})), CodecError);
