@@ -32,6 +32,7 @@ double mean_of(const std::vector<double>& values) {
 }  // namespace
 
 torch::Tensor bootstrap_counts(std::int64_t clips, std::int64_t index, std::uint64_t seed) {
+  if (clips == 0) return torch::zeros({0}, torch::kFloat64);
   const torch::Tensor drawn = torch::randint(
       clips, {clips}, make_generator(seed, "bootstrap", static_cast<std::uint64_t>(index)), torch::kLong);
   return drawn.bincount(/*weights=*/{}, clips).to(torch::kFloat64);

@@ -79,6 +79,7 @@ TEST(Statistics, FollowTheSeed) {
   EXPECT_FALSE(torch::equal(bootstrap_counts(20, 4, 3), bootstrap_counts(20, 4, 5)));
   EXPECT_FALSE(torch::equal(bootstrap_counts(20, 4, 3), bootstrap_counts(20, 5, 3)));
   EXPECT_EQ(bootstrap_counts(20, 4, 3).sum().item<double>(), 20.0);
+  EXPECT_EQ(bootstrap_counts(0, 4, 3).numel(), 0);
 }
 
 TEST(Statistics, IntervalsAreMovedToTheFigure) {

@@ -131,6 +131,13 @@ TEST_F(Generation, SilenceIsASoundLikeOthers) {
   EXPECT_TRUE(std::isfinite(found.rows[1].fad));
 }
 
+TEST_F(Generation, OneSoundHasNoHalves) {
+  write(folder_ / "one" / "a.wav", support::drums_like(1.0, 24000));
+  const GenerationFigures found = compare(set("one"), {set("one")});
+  ASSERT_EQ(found.rows.size(), 1U);
+  EXPECT_NEAR(found.rows[0].fad, 0.0, 1e-9);
+}
+
 TEST_F(Generation, RefusesSetsThatAreNone) {
   fs::create_directories(folder_ / "empty");
   EXPECT_THAT([&] { (void)set("empty"); }, ThrowsMessage<EvaluationError>(HasSubstr("no audio files")));
