@@ -11,10 +11,10 @@ constexpr double kLogEpsilon = 1e-7;
 
 torch::Tensor magnitudes(const torch::Tensor& samples, std::int64_t size) {
   const torch::Tensor window = torch::hann_window(size, samples.options());
-  const torch::Tensor spectrum =
-      samples.stft(size, size / 4, size, window, /*center=*/true, "reflect",
-                   /*normalized=*/false, /*onesided=*/true, /*return_complex=*/true);
-  return spectrum.abs() / window.square().sum().sqrt();
+  return samples
+      .stft(size, size / 4, size, window, /*center=*/true, "reflect",
+            /*normalized=*/false, /*onesided=*/true, /*return_complex=*/true)
+      .abs();
 }
 
 }  // namespace
@@ -28,7 +28,7 @@ double ms_stft_distance(const torch::Tensor& estimate, const torch::Tensor& refe
         kWindows.front() / 2, c10::str(estimate.sizes()), c10::str(reference.sizes()));
   }
   const torch::NoGradGuard no_gradient;
-  const auto rows = [](const torch::Tensor& x) { return x.reshape({-1, x.size(-1)}).to(torch::kFloat32); };
+  const auto rows = [](const torch::Tensor& x) { return x.reshape({-1, x.size(-1)}).to(torch::kFloat64); };
   double distance = 0.0;
   for (const std::int64_t window : kWindows) {
     const torch::Tensor found = magnitudes(rows(estimate), window);

@@ -9,7 +9,7 @@ namespace partita::evaluation {
 /// Multi-scale STFT distance of estimate to reference, both `[..., sample]` (RAVE's AudioDistanceV1): at
 /// windows of 2048, 1024, 512, 256 and 128 samples, hops of a quarter, the squared error of the magnitudes
 /// over their squares plus the mean error of their logarithms, summed; 0 is best. Magnitudes are those of
-/// unit-energy windows, 1e-7 is added within the logarithms. Throws EvaluationError for other shapes and for
+/// plain Hann windows, 1e-7 is added within the logarithms. Throws EvaluationError for other shapes and for
 /// signals of 1024 samples or fewer.
 [[nodiscard]] double ms_stft_distance(const torch::Tensor& estimate, const torch::Tensor& reference);
 
