@@ -3,12 +3,16 @@
 
     python3 scripts/golden/si_metrics.py --out tests/golden
 
-Needs NumPy and PyTorch (for writing). Each case has tensors "<case>/estimate" and "<case>/references";
-its figures against every reference that is not silent are JSON in the file's metadata, null for the
-silent ones. The same call gives the same bytes.
+Needs NumPy, PyTorch (for writing) and libsndfile (for assets/demo). Each case has tensors "<case>/estimate" and
+"<case>/references"; its figures against every reference that is not silent are JSON in the file's metadata, null for
+the silent ones. Where the references are independent, they are checked to be those of the published Python (nussl's
+scale_bss_eval, by normal equations) to 1e-8 dB. The cases "demo mixture" and "demo distorted" have no tensors: real
+music, the references assets/demo/{drums,bass}.flac, the estimates their mixture x and tanh(3x)/3. The same call gives
+the same bytes.
 """
 
 import argparse
+import ctypes
 import json
 import pathlib
 
@@ -37,8 +41,53 @@ def figures(estimate, references, target):
     scaled = own * numpy.linalg.lstsq(own[:, None], estimate, rcond=None)[0]
     residual = estimate - scaled
     interference = heard.T @ numpy.linalg.lstsq(heard.T, residual, rcond=1e-9)[0]
+    check_against_published(references, estimate, target, heard,
+                            [decibels(scaled, residual), decibels(scaled, interference),
+                             decibels(scaled, residual - interference)])
     return [decibels(scaled, residual), decibels(scaled, interference),
             decibels(scaled, residual - interference)]
+
+
+def check_against_published(references, estimate, target, heard, found):
+    """scale_bss_eval of nussl 1.1 (Wichern and Le Roux), on zero-mean signals."""
+    gram = heard @ heard.T
+    if numpy.linalg.cond(gram) > 1e8:
+        return  # solve() has no answer there
+    source = references[target]
+    e_true = source * ((source @ estimate) / (source**2).sum())
+    e_res = estimate - e_true
+    e_interf = heard.T @ numpy.linalg.solve(gram, heard @ e_res)
+    published = [decibels(e_true, e_res), decibels(e_true, e_interf), decibels(e_true, e_res - e_interf)]
+    if max(published) < 150.0:  # beyond, differences are rounding
+        numpy.testing.assert_allclose(found, published, 0, 1e-8)
+
+
+class SoundInfo(ctypes.Structure):
+    _fields_ = [("frames", ctypes.c_int64)] + [
+        (name, ctypes.c_int) for name in ("samplerate", "channels", "format", "sections", "seekable")
+    ]
+
+
+def read_mono(path):
+    """An audio file's samples, the mean of its channels."""
+    library = ctypes.CDLL("libsndfile.so.1")
+    library.sf_open.restype = ctypes.c_void_p
+    info = SoundInfo()
+    file = ctypes.c_void_p(library.sf_open(str(path).encode(), 0x10, ctypes.byref(info)))
+    if not file:
+        raise OSError(f"{path}: cannot be read")
+    samples = numpy.zeros((info.frames, info.channels), numpy.float64)
+    library.sf_readf_double(file, samples.ctypes.data_as(ctypes.c_void_p), ctypes.c_int64(info.frames))
+    library.sf_close(file)
+    return samples.mean(1)
+
+
+def demo_cases():
+    folder = pathlib.Path(__file__).resolve().parents[2] / "assets" / "demo"
+    references = numpy.stack([read_mono(folder / f"{name}.flac") for name in ("drums", "bass")])
+    mixture = read_mono(folder / "mixture.flac")
+    yield "demo mixture", mixture, references
+    yield "demo distorted", numpy.tanh(3 * mixture) / 3, references
 
 
 def cases(generator):
@@ -68,6 +117,8 @@ def main():
         references = references.astype(numpy.float32)
         tensors[f"{name}/estimate"] = torch.from_numpy(estimate)
         tensors[f"{name}/references"] = torch.from_numpy(references)
+        metadata[name] = json.dumps([figures(estimate, references, i) for i in range(len(references))])
+    for name, estimate, references in demo_cases():
         metadata[name] = json.dumps([figures(estimate, references, i) for i in range(len(references))])
     safetensors_io.write(out / "si_metrics.safetensors", tensors, metadata)
 
