@@ -31,6 +31,8 @@ void add_models(CLI::App& app, Context& context);
 // Each adds one command below `evaluate`.
 void add_evaluate_separation(CLI::App& evaluate, Context& context);
 void add_evaluate_generation(CLI::App& evaluate, Context& context);
+void add_evaluate_stems(CLI::App& evaluate, Context& context);
+void add_evaluate_diversity(CLI::App& evaluate, Context& context);
 void add_evaluate_codec(CLI::App& evaluate, Context& context);
 
 /// "-d,--device": cpu, cuda, cuda:N.

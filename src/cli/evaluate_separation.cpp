@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "bss_options.hpp"
 #include "commands.hpp"
 #include "partita/base/device.hpp"
 #include "partita/evaluation/clips.hpp"
@@ -30,7 +31,13 @@ struct Arguments {
   std::vector<std::string> refine{"best", "none"};
   std::string device = "cpu";
   decomposition::SeparatorOptions separator;
+  evaluation::EvaluationOptions options;
+  bool bss = false;
+  evaluation::BssOptions bss_options;
 };
+
+const std::map<std::string, evaluation::Assignment> kAssignments{{"model", evaluation::Assignment::Model},
+                                                                 {"clip", evaluation::Assignment::Clip}};
 
 System model_system(const Arguments& arguments, const std::string& name, Refinement refinement) {
   decomposition::SeparatorOptions options = arguments.separator;
@@ -81,18 +88,21 @@ void evaluate_separation(const Arguments& arguments, const Context& context) {
                                       ? evaluation::clips_from_folders(arguments.clips, arguments.sources)
                                       : evaluation::clips_from_store(arguments.store, arguments.split,
                                                                      arguments.sources, arguments.count);
+  evaluation::EvaluationOptions options = arguments.options;
+  options.seed = arguments.separator.seed;
+  if (arguments.bss) options.bss = arguments.bss_options;
   const std::vector<System> all = systems(arguments);
   Progress progress = context.progress();
   progress.begin("evaluating", static_cast<std::int64_t>(all.size()), "systems");
   std::vector<evaluation::Summary> summaries;
   io::Json results = io::Json::array();
   for (const auto& system : all) {
-    summaries.push_back(evaluation::evaluate(system, clips, arguments.sources));
+    summaries.push_back(evaluation::evaluate(system, clips, arguments.sources, options));
     results.push_back(evaluation::to_json(summaries.back()));
     progress.advance(1, system.name);
   }
   progress.end();
-  if (context.json != "-") fmt::print("{}", evaluation::to_markdown(summaries));
+  if (context.json != "-") fmt::print("{}", evaluation::to_markdown(summaries, options));
   if (!arguments.picture.empty()) {
     const auto index = static_cast<std::size_t>(arguments.picture_clip);
     if (index >= clips.size()) fail<UsageError>("--picture-clip {}: there are {} clips", index, clips.size());
@@ -100,7 +110,9 @@ void evaluate_separation(const Arguments& arguments, const Context& context) {
   }
   io::write_report({{"clips", clips.size()},
                     {"sources", arguments.sources},
-                    {"assignment", "one fixed assignment a model, by component name"},
+                    {"assignment", evaluation::to_text(options.assignment)},
+                    {"seed", options.seed},
+                    {"bss_options", options.bss ? evaluation::to_json(*options.bss) : io::Json()},
                     {"systems", results}},
                    context.json);
 }
@@ -136,6 +148,13 @@ void add_evaluate_separation(CLI::App& evaluate, Context& context) {
                    "a row for each of best, learned, wiener, none (the components, which are slow to decode)")
       ->delimiter(',')
       ->check(CLI::IsMember(refinements()));
+  command
+      ->add_option("--assignment", a.options.assignment,
+                   "of stems to sources: model (by name) or clip (the best in each)")
+      ->transform(CLI::CheckedTransformer(kAssignments))
+      ->default_str("model");
+  command->add_flag("--bss", a.bss, "SDR, ISR, SIR and SAR of BSS Eval v4 as well, as museval has them");
+  add_bss_options(*command, a.bss_options);
   add_device_option(*command, a.device);
   command->callback([arguments, &context] { evaluate_separation(*arguments, context); });
 }

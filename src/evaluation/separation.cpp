@@ -12,48 +12,20 @@ namespace {
 
 constexpr double kLimit = 100.0;  // dB; keeps a silent or perfect estimate from making a mean infinite
 
-/// Gathers one measure over clips.
-class Spread {
- public:
-  void add(double value) { values_.push_back(std::clamp(value, -kLimit, kLimit)); }
-  [[nodiscard]] double mean() const {
-    double total = 0.0;
-    for (const double value : values_) total += value;
-    return values_.empty() ? std::nan("") : total / static_cast<double>(values_.size());
-  }
-  [[nodiscard]] double deviation() const {
-    const double centre = mean();
-    double total = 0.0;
-    for (const double value : values_) total += (value - centre) * (value - centre);
-    return values_.empty() ? std::nan("") : std::sqrt(total / static_cast<double>(values_.size()));
-  }
-
- private:
-  std::vector<double> values_;
-};
-
 struct Gathered {
-  Spread sdr, sir, sar;
+  Sample sdr, sir, sar;
   std::int64_t clips = 0, silent = 0;
 
-  void add(const SiMetrics& metrics) {
-    sdr.add(metrics.sdr);
-    sir.add(metrics.sir);
-    sar.add(metrics.sar);
+  void add(const SiMetrics& metrics, std::int64_t clip) {
+    sdr.add(std::clamp(metrics.sdr, -kLimit, kLimit), clip);
+    sir.add(std::clamp(metrics.sir, -kLimit, kLimit), clip);
+    sar.add(std::clamp(metrics.sar, -kLimit, kLimit), clip);
     ++clips;
   }
-  [[nodiscard]] Summary::Row row(std::string source) const {
-    return {std::move(source),
-            {sdr.mean(), sir.mean(), sar.mean()},
-            {sdr.deviation(), sir.deviation(), sar.deviation()},
-            clips,
-            silent};
+  [[nodiscard]] Summary::Row row(std::string source, std::uint64_t seed) const {
+    return {std::move(source), sdr.statistic(seed), sir.statistic(seed), sar.statistic(seed), clips, silent};
   }
 };
-
-io::Json to_json(const SiMetrics& metrics) {
-  return {{"si_sdr", metrics.sdr}, {"si_sir", metrics.sir}, {"si_sar", metrics.sar}};
-}
 
 void check(const System& system, const Clip& clip, const torch::Tensor& estimates, std::int64_t sources) {
   const std::vector<std::int64_t> expected{sources, clip.references.size(-1)};
@@ -67,15 +39,34 @@ void check(const System& system, const Clip& clip, const torch::Tensor& estimate
   }
 }
 
+/// The estimates in the order that suits the references best; silent references take what is left.
+torch::Tensor assigned(const torch::Tensor& estimates, const torch::Tensor& references) {
+  const std::int64_t sources = references.size(0);
+  torch::Tensor score = torch::zeros({sources, sources}, torch::kFloat64);
+  for (std::int64_t source = 0; source < sources; ++source) {
+    if (is_silent(references[source])) continue;
+    for (std::int64_t estimate = 0; estimate < sources; ++estimate) {
+      score[estimate][source] = std::clamp(si_sdr(estimates[estimate], references[source]), -kLimit, kLimit);
+    }
+  }
+  return estimates.index_select(0, torch::tensor(best_assignment(score), torch::kLong));
+}
+
 }  // namespace
 
 Summary evaluate(const System& system, const std::vector<Clip>& clips,
-                 const std::vector<std::string>& sources) {
+                 const std::vector<std::string>& sources, const EvaluationOptions& options) {
   std::vector<Gathered> each(sources.size());
   Gathered all;
-  for (const auto& clip : clips) {
-    const torch::Tensor estimates = system.separate(clip);
+  BssTable bss(sources);
+  for (std::size_t c = 0; c < clips.size(); ++c) {
+    const Clip& clip = clips[c];
+    torch::Tensor estimates = system.separate(clip);
     check(system, clip, estimates, static_cast<std::int64_t>(sources.size()));
+    if (options.assignment == Assignment::Clip) estimates = assigned(estimates, clip.references);
+    if (options.bss) {
+      bss.add(bss_eval(clip.references.unsqueeze(1), estimates.unsqueeze(1), clip.sample_rate, *options.bss));
+    }
     for (std::size_t i = 0; i < sources.size(); ++i) {
       const auto source = static_cast<std::int64_t>(i);
       if (is_silent(clip.references[source])) {
@@ -84,39 +75,55 @@ Summary evaluate(const System& system, const std::vector<Clip>& clips,
         continue;
       }
       const SiMetrics metrics = si_metrics(estimates[source], clip.references, source);
-      each[i].add(metrics);
-      all.add(metrics);
+      each[i].add(metrics, static_cast<std::int64_t>(c));
+      all.add(metrics, static_cast<std::int64_t>(c));
     }
   }
-  Summary summary{system.name, {}};
-  for (std::size_t i = 0; i < sources.size(); ++i) summary.rows.push_back(each[i].row(sources[i]));
-  summary.rows.push_back(all.row("all"));
+  Summary summary{system.name, {}, {}};
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    summary.rows.push_back(each[i].row(sources[i], options.seed));
+  summary.rows.push_back(all.row("all", options.seed));
+  if (options.bss) summary.bss = bss.rows(options.seed);
   return summary;
+}
+
+std::string to_text(Assignment assignment) {
+  return assignment == Assignment::Model
+             ? "model: one fixed assignment of stems to sources for all clips, by name"
+             : "clip: in each clip the assignment with the highest sum of SI-SDR, which flatters";
 }
 
 io::Json to_json(const Summary& summary) {
   io::Json rows = io::Json::array();
   for (const auto& row : summary.rows) {
     rows.push_back({{"source", row.source},
-                    {"mean", to_json(row.mean)},
-                    {"deviation", to_json(row.deviation)},
                     {"clips", row.clips},
-                    {"silent", row.silent}});
+                    {"silent", row.silent},
+                    {"si_sdr", to_json(row.sdr)},
+                    {"si_sir", to_json(row.sir)},
+                    {"si_sar", to_json(row.sar)}});
   }
-  return {{"system", summary.system}, {"rows", rows}};
+  io::Json json{{"system", summary.system}, {"rows", rows}};
+  if (!summary.bss.empty()) json["bss"] = to_json(summary.bss);
+  return json;
 }
 
-std::string to_markdown(const std::vector<Summary>& summaries) {
+std::string to_markdown(const std::vector<Summary>& summaries, const EvaluationOptions& options) {
   std::string table =
-      "| system | source | SI-SDR | SI-SIR | SI-SAR | clips |\n"
-      "|---|---|---|---|---|---|\n";
+      "| system | source | SI-SDR | SI-SIR | SI-SAR | clips | silent |\n"
+      "|---|---|---|---|---|---|---|\n";
+  std::vector<std::pair<std::string, std::vector<BssRow>>> bss;
   for (const auto& summary : summaries) {
     for (const auto& row : summary.rows) {
-      table += fmt::format("| {} | {} | {:.1f} ({:.1f}) | {:.1f} ({:.1f}) | {:.1f} ({:.1f}) | {} |\n",
-                           summary.system, row.source, row.mean.sdr, row.deviation.sdr, row.mean.sir,
-                           row.deviation.sir, row.mean.sar, row.deviation.sar, row.clips);
+      table += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", summary.system, row.source,
+                           to_text(row.sdr), to_text(row.sir), to_text(row.sar), row.clips, row.silent);
     }
+    if (!summary.bss.empty()) bss.emplace_back(summary.system, summary.bss);
   }
+  table += fmt::format("\n{} Assignment by {}. Silent references are left out.\n", statistics_legend(),
+                       to_text(options.assignment));
+  if (options.bss && !bss.empty())
+    table += fmt::format("\n{}\n{}\n", to_markdown(bss), bss_legend(*options.bss));
   return table;
 }
 

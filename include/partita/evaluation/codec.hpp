@@ -7,17 +7,18 @@
 
 #include "partita/base/progress.hpp"
 #include "partita/codec/codec.hpp"
+#include "partita/evaluation/statistics.hpp"
 #include "partita/io/report.hpp"
 
 namespace partita::evaluation {
 
-/// How well a codec gives sounds back, at its own rate and channels: means over clips.
+/// How well a codec gives sounds back, at its own rate and channels.
 struct CodecFigures {
   std::string codec;
   int sample_rate = 0;
   std::optional<double> bit_rate;  ///< kbit/s
-  double ms_stft = 0.0;            ///< ms_stft_distance
-  double si_sdr = 0.0;             ///< dB, each clip's mean over channels, limited to ±100 dB
+  Statistic ms_stft;               ///< ms_stft_distance
+  Statistic si_sdr;                ///< dB, each clip's mean over channels, limited to ±100 dB
   std::int64_t clips = 0;
   std::int64_t silent = 0;  ///< clips left out
 };

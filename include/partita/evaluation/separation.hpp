@@ -1,10 +1,13 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "partita/evaluation/bss_table.hpp"
 #include "partita/evaluation/si_metrics.hpp"
+#include "partita/evaluation/statistics.hpp"
 #include "partita/io/report.hpp"
 
 namespace partita::evaluation {
@@ -24,25 +27,39 @@ struct System {
   std::function<torch::Tensor(const Clip& clip)> separate;
 };
 
-/// Mean and standard deviation over clips, per source and over all; each clip's figures are limited to
-/// ±100 dB.
+/// Which estimate is measured as which source: as the system orders them, once for all clips (honest), or in
+/// each clip as the sum of SI-SDR is highest (flatters).
+enum class Assignment { Model, Clip };
+
+struct EvaluationOptions {
+  Assignment assignment = Assignment::Model;
+  std::optional<BssOptions> bss;  ///< BSS Eval as well
+  std::uint64_t seed = 0;         ///< of the bootstrap
+};
+
+/// A system's figures over clips; each clip's are limited to ±100 dB.
 struct Summary {
   struct Row {
     std::string source;
-    SiMetrics mean, deviation;
+    Statistic sdr, sir, sar;  ///< scale-invariant, dB
     std::int64_t clips = 0;
     std::int64_t silent = 0;  ///< references left out
   };
   std::string system;
-  std::vector<Row> rows;  ///< one a source, the last "all"
+  std::vector<Row> rows;    ///< one a source, the last "all"
+  std::vector<BssRow> bss;  ///< where they were asked for; a track is a clip
 };
 
 /// Throws EvaluationError when a system's estimates have another shape than the references.
 [[nodiscard]] Summary evaluate(const System& system, const std::vector<Clip>& clips,
-                               const std::vector<std::string>& sources);
+                               const std::vector<std::string>& sources,
+                               const EvaluationOptions& options = {});
+/// "model: …" or "clip: …", the rule in words.
+[[nodiscard]] std::string to_text(Assignment assignment);
 [[nodiscard]] io::Json to_json(const Summary& summary);
-/// A Markdown table of several systems.
-[[nodiscard]] std::string to_markdown(const std::vector<Summary>& summaries);
+/// A Markdown table of several systems and, where there are any, one of BSS Eval; below, what they state.
+[[nodiscard]] std::string to_markdown(const std::vector<Summary>& summaries,
+                                      const EvaluationOptions& options = {});
 
 /// The unprocessed mixture as every estimate, and power masks of the references at the STFT (2048/512).
 [[nodiscard]] System mixture_system(std::int64_t sources);

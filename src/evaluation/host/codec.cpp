@@ -4,8 +4,7 @@
 
 #include <algorithm>
 
-#include "partita/audio/file.hpp"
-#include "partita/audio/resample.hpp"
+#include "host/codec_input.hpp"
 #include "partita/evaluation/ms_stft.hpp"
 
 namespace partita::evaluation {
@@ -13,29 +12,12 @@ namespace {
 
 constexpr double kLimit = 100.0;  // dB
 
-/// `[channel, sample]` at the codec's rate; where the channels differ in number, the mean in each.
-torch::Tensor read_for(const codec::Codec& codec, const std::filesystem::path& file, double seconds) {
-  const audio::Waveform waveform = audio::read_waveform(file, seconds);
-  torch::Tensor samples = waveform.samples;
-  if (samples.size(0) != codec.channels()) {
-    samples = samples.mean(0, /*keepdim=*/true).expand({codec.channels(), -1}).contiguous();
-  }
-  return audio::resample(samples, waveform.sample_rate, codec.sample_rate());
-}
-
 double mean_si_sdr(const torch::Tensor& estimate, const torch::Tensor& reference) {
   double sum = 0.0;
   for (std::int64_t channel = 0; channel < reference.size(0); ++channel) {
     sum += std::clamp(si_sdr(estimate[channel], reference[channel]), -kLimit, kLimit);
   }
   return sum / static_cast<double>(reference.size(0));
-}
-
-bool any_silent(const torch::Tensor& samples) {
-  for (std::int64_t channel = 0; channel < samples.size(0); ++channel) {
-    if (is_silent(samples[channel])) return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -46,6 +28,8 @@ CodecFigures evaluate_codec(codec::Codec& codec, const std::vector<std::filesyst
   figures.codec = codec.name();
   figures.sample_rate = codec.sample_rate();
   figures.bit_rate = codec.bit_rate();
+  Sample ms_stft, si_sdr;
+  std::int64_t clip = 0;
   progress.begin(codec.name(), static_cast<std::int64_t>(files.size()), "clips");
   for (const auto& file : files) {
     const torch::Tensor reference = read_for(codec, file, seconds);
@@ -54,19 +38,20 @@ CodecFigures evaluate_codec(codec::Codec& codec, const std::vector<std::filesyst
     } else {
       const torch::Tensor decoded = codec.decode(codec.encode(reference.unsqueeze(0)))[0].to(torch::kCPU);
       const torch::Tensor estimate = decoded.narrow(1, 0, reference.size(1));
-      figures.ms_stft += ms_stft_distance(estimate, reference);
-      figures.si_sdr += mean_si_sdr(estimate, reference);
-      ++figures.clips;
+      ms_stft.add(ms_stft_distance(estimate, reference), clip);
+      si_sdr.add(mean_si_sdr(estimate, reference), clip);
+      ++clip;
     }
     progress.advance(1, file.filename().string());
   }
   progress.end();
-  if (figures.clips == 0) {
+  if (clip == 0) {
     fail<EvaluationError>("{}: no clip to measure: {} files, {} of them with a silent channel", figures.codec,
                           files.size(), figures.silent);
   }
-  figures.ms_stft /= static_cast<double>(figures.clips);
-  figures.si_sdr /= static_cast<double>(figures.clips);
+  figures.ms_stft = ms_stft.statistic();
+  figures.si_sdr = si_sdr.statistic();
+  figures.clips = clip;
   return figures;
 }
 
@@ -74,20 +59,20 @@ io::Json to_json(const CodecFigures& figures) {
   return {{"codec", figures.codec},
           {"sample_rate", figures.sample_rate},
           {"bit_rate", figures.bit_rate ? io::Json(*figures.bit_rate) : io::Json()},
-          {"ms_stft", figures.ms_stft},
-          {"si_sdr", figures.si_sdr},
+          {"ms_stft", to_json(figures.ms_stft)},
+          {"si_sdr", to_json(figures.si_sdr)},
           {"clips", figures.clips},
           {"silent", figures.silent}};
 }
 
 std::string to_markdown(const std::vector<CodecFigures>& figures) {
-  std::string table = "| codec | kbit/s | MS-STFT | SI-SDR | clips |\n|---|---|---|---|---|\n";
+  std::string table = "| codec | kbit/s | MS-STFT | SI-SDR | clips | silent |\n|---|---|---|---|---|---|\n";
   for (const auto& row : figures) {
-    table += fmt::format("| {} | {} | {:.2f} | {:.1f} | {} |\n", row.codec,
-                         row.bit_rate ? fmt::format("{:g}", *row.bit_rate) : "–", row.ms_stft, row.si_sdr,
-                         row.clips);
+    table += fmt::format("| {} | {} | {} | {} | {} | {} |\n", row.codec,
+                         row.bit_rate ? fmt::format("{:g}", *row.bit_rate) : "–", to_text(row.ms_stft, 2),
+                         to_text(row.si_sdr), row.clips, row.silent);
   }
-  return table;
+  return table + fmt::format("\n{} Clips with a silent channel are left out.\n", statistics_legend());
 }
 
 }  // namespace partita::evaluation

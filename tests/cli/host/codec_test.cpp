@@ -90,9 +90,22 @@ TEST_F(CodecCommand, IsMeasuredBesideOthers) {
   EXPECT_EQ(rows[1].at("bit_rate"), 24.0);
   EXPECT_TRUE(rows[2].at("bit_rate").is_null());
   // The mel codec gives magnitudes back; random weights give noise.
-  EXPECT_LT(rows[2].at("ms_stft"), rows[1].at("ms_stft"));
+  EXPECT_LT(rows[2].at("ms_stft").at("mean"), rows[1].at("ms_stft").at("mean"));
   const Finished table = run({"evaluate", "codec", "song.wav"});
   EXPECT_THAT(table.out, HasSubstr("| encodec_24khz | 24 |"));
+}
+
+TEST_F(CodecCommand, ItsEncoderIsAnEmbedding) {
+  for (const char* name : {"a", "b"}) {
+    fs::create_directories(in(name));
+    write_sound(in(name) / "song.wav", song(1.0, 24000, 1), 24000, kInt16Wav);
+  }
+  const Json found = report({"evaluate", "generation", "--reference", "a", "--candidates", "b", "--embedding",
+                             "encodec", "--resamples", "2"});
+  EXPECT_EQ(found.at("embedding"), "encodec");
+  EXPECT_EQ(found.at("dimensions"), 128);
+  EXPECT_EQ(found.at("reference_frames"), 75);
+  EXPECT_NEAR(found.at("rows")[0].at("fad").get<double>(), 0.0, 1e-6);
 }
 
 TEST_F(CodecCommand, LatentsArePreparedTrainedOnAndSeparated) {
