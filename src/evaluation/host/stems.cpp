@@ -19,6 +19,12 @@ const std::set<std::string> kMixtures{"mixture", "mix"};
 
 using Stems = std::map<std::string, fs::path>;
 
+/// Without a slash at its end, so that folders in it have it as their parent.
+fs::path plain(const fs::path& folder) {
+  const fs::path normal = folder.lexically_normal();
+  return normal.has_filename() ? normal : normal.parent_path();
+}
+
 /// The audio files of each folder below `folder` by their stems.
 std::map<fs::path, Stems> stems_by_folder(const fs::path& folder) {
   std::map<fs::path, Stems> found;
@@ -93,8 +99,9 @@ void check_alike(const audio::FileInfo& found, const audio::FileInfo& expected, 
 
 }  // namespace
 
-StemTracks find_stem_tracks(const fs::path& references, const fs::path& estimates,
+StemTracks find_stem_tracks(const fs::path& reference_folder, const fs::path& estimate_folder,
                             const std::vector<std::string>& sources) {
+  const fs::path references = plain(reference_folder), estimates = plain(estimate_folder);
   const auto trues = stems_by_folder(references);
   const auto found = stems_by_folder(estimates);
   StemTracks result{sources, {}, 0};

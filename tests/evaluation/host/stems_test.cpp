@@ -110,6 +110,7 @@ TEST_F(Stems, OfOneFolder) {
   write("true/bass.wav", bass());
   write_estimates("found", 0.1);
   EXPECT_EQ(find().tracks.size(), 1U);
+  EXPECT_EQ(find_stem_tracks(folder_ / "true/", folder_ / "./found/").tracks.size(), 1U);
   EXPECT_EQ(measure(find())[2].tracks, 2);
 }
 
