@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <fstream>
 #include <ostream>
 #include <string>
 #include <tuple>
@@ -243,6 +244,21 @@ TEST(File, AppearsAtCommitOnly) {
   EXPECT_EQ(AudioReader(path).info().frames, 1000);
   EXPECT_THROW(moved.commit(), AudioError);
   EXPECT_THROW(moved.write(noise(2, 1)), AudioError);
+}
+
+TEST(AudioFiles, AreFoundByTheirExtensions) {
+  const TemporaryFolder folder;
+  for (const char* name : {"b.wav", "a/c.FLAC", "a/b/d.aif", "a/.hidden.wav", "notes.txt", "wav"}) {
+    std::filesystem::create_directories((folder / name).parent_path());
+    std::ofstream(folder / name) << "any";
+  }
+  std::filesystem::create_directories(folder / "folder.wav");
+  EXPECT_THAT(audio_files(folder.path()),
+              testing::ElementsAre(folder / "a/b/d.aif", folder / "a/c.FLAC", folder / "b.wav"));
+  EXPECT_TRUE(audio_files(folder / "folder.wav").empty());
+  EXPECT_THROW((void)audio_files(folder / "nowhere"), AudioError);
+  EXPECT_TRUE(has_audio_extension("song.Ogg"));
+  EXPECT_FALSE(has_audio_extension("song"));
 }
 
 }  // namespace
