@@ -1,8 +1,10 @@
 #include "partita/codec/mel_codec.hpp"
 
 #include <numbers>
+#include <utility>
 
 #include "mel_filters.hpp"
+#include "partita/codec/mel_vocoder.hpp"
 
 namespace partita::codec {
 namespace {
@@ -28,12 +30,13 @@ torch::Tensor unit_phase(const torch::Tensor& spectrum) {
 
 }  // namespace
 
-MelCodec::MelCodec(const MelCodecOptions& options, torch::Device device)
+MelCodec::MelCodec(const MelCodecOptions& options, torch::Device device, std::filesystem::path vocoder)
     : options_(options),
       device_(device),
       stft_(audio::StftOptions{options.window, options.hop}, device),
       filters_(mel_filters(options.bands, options.window, options.sample_rate).to(device)),
-      spread_(mel_spread(filters_.cpu()).to(device)) {}
+      spread_(mel_spread(filters_.cpu()).to(device)),
+      vocoder_folder_(std::move(vocoder)) {}
 
 torch::Tensor MelCodec::encode(const torch::Tensor& samples) {
   if (samples.dim() != 3 || samples.size(1) != 1 || samples.size(2) < 1) {
@@ -80,6 +83,14 @@ torch::Tensor MelCodec::share_out(const torch::Tensor& mixture, const torch::Ten
 
 torch::Tensor MelCodec::decode(const torch::Tensor& latents) {
   const torch::NoGradGuard no_gradient;
+  if (vocoder_folder_.empty()) return griffin_lim(latents, options_.griffin_lim_iterations).unsqueeze(1);
+  if (vocoder_ == nullptr) vocoder_ = load_mel_vocoder(io::ModelFolder(vocoder_folder_), device_).ptr();
+  const torch::Tensor rough = griffin_lim(latents, vocoder_->options().iterations);
+  return vocoder_->forward(latents.to(device_, torch::kFloat32), rough).unsqueeze(1);
+}
+
+torch::Tensor MelCodec::griffin_lim(const torch::Tensor& latents, int iterations) const {
+  const torch::NoGradGuard no_gradient;
   const torch::Tensor power = torch::matmul(spread_, band_powers(latents));
   const std::int64_t length = latents.size(2) * options_.hop;
   // The STFT has one frame more than the latents: the last is held.
@@ -87,14 +98,14 @@ torch::Tensor MelCodec::decode(const torch::Tensor& latents) {
   torch::Tensor phase =
       advancing_phase(magnitude.size(1), magnitude.size(2), options_.hop, options_.window, device_);
   torch::Tensor previous;
-  for (int i = 0; i < options_.griffin_lim_iterations; ++i) {
+  for (int i = 0; i < iterations; ++i) {
     const torch::Tensor consistent = stft_.forward(stft_.inverse(magnitude * phase, length));
     const torch::Tensor accelerated =
         previous.defined() ? consistent + kMomentum * (consistent - previous) : consistent;
     previous = consistent;
     phase = unit_phase(accelerated);
   }
-  return stft_.inverse(magnitude * phase, length).unsqueeze(1);
+  return stft_.inverse(magnitude * phase, length);
 }
 
 }  // namespace partita::codec

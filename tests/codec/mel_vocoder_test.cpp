@@ -1,0 +1,120 @@
+#include "partita/codec/mel_vocoder.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <numbers>
+
+#include "partita/base/random.hpp"
+#include "partita/io/model_folder.hpp"
+#include "support/environment.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace partita::codec {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+
+constexpr std::int64_t kFrames = 30;
+
+MelVocoderOptions small() {
+  MelVocoderOptions options;
+  options.channels = 8;
+  options.blocks = 1;
+  options.kernel = 3;
+  options.expansion = 8;
+  options.iterations = 2;
+  return options;
+}
+
+torch::Tensor tone() {
+  const torch::Tensor time = torch::arange(kFrames * 320, torch::kFloat32) / 24000.0;
+  return 0.3 * torch::sin(2.0 * std::numbers::pi * 440.0 * time).reshape({1, 1, -1});
+}
+
+/// The folder of a vocoder that halves every magnitude and leaves phases as they are.
+std::filesystem::path write_halving(const std::filesystem::path& folder, const std::string& kind = "codec") {
+  MelVocoder vocoder(small());
+  const torch::NoGradGuard no_grad;
+  io::TensorMap state = io::state_of(*vocoder);
+  state.at("network.out.weight").zero_();
+  state.at("network.out.bias").zero_();
+  state.at("network.out.bias").narrow(0, 0, 1025).fill_(std::log(0.5));
+  io::write_model_folder(
+      folder, fmt::format("name = \"halving\"\nkind = \"{}\"\ncodec = \"mel\"\n\n{}", kind, to_toml(small())),
+      {{kVocoderFile, state}});
+  return folder;
+}
+
+TEST(MelVocoder, CorrectsWhatGriffinLimBegan) {
+  const support::TemporaryFolder folder;
+  MelCodec plain;
+  const auto with = make_codec("mel@" + write_halving(folder / "halving").string());
+  EXPECT_EQ(with->name(), "mel");
+  const torch::Tensor latents = plain.encode(tone());
+  const torch::Tensor found = with->decode(latents);
+  ASSERT_EQ(found.sizes().vec(), (std::vector<std::int64_t>{1, 1, kFrames * 320}));
+  EXPECT_TRUE(torch::allclose(found.squeeze(1), 0.5 * plain.griffin_lim(latents, 2), 1e-4, 1e-5));
+}
+
+TEST(MelVocoder, IsFoundByItsNameUnlessGriffinLimIsAskedFor) {
+  const support::TemporaryFolder folder;
+  const support::Environment home("PARTITA_HOME", (folder / "home").string());
+  write_halving(folder / "home" / "models" / kMelVocoder);
+  MelCodec plain;
+  const torch::Tensor latents = plain.encode(tone());
+  const torch::Tensor griffin_lim = plain.decode(latents);
+  EXPECT_TRUE(torch::equal(make_codec("mel@griffin-lim")->decode(latents), griffin_lim));
+  EXPECT_FALSE(torch::allclose(make_codec("mel")->decode(latents), griffin_lim, 0.1, 0.01));
+  EXPECT_THAT([] { (void)make_codec("mel@nobody"); }, ThrowsMessage<io::IoError>(HasSubstr("nobody")));
+}
+
+TEST(MelVocoder, EveryParameterLearns) {
+  MelVocoder vocoder(small());
+  MelCodec codec;
+  const torch::Tensor latents = codec.encode(tone());
+  vocoder->forward(latents, codec.griffin_lim(latents, 2)).square().sum().backward();
+  for (const auto& item : vocoder->named_parameters()) {
+    ASSERT_TRUE(item.value().grad().defined()) << item.key();
+    EXPECT_TRUE(torch::isfinite(item.value().grad()).all().item<bool>()) << item.key();
+    EXPECT_GT(item.value().grad().abs().max().item<float>(), 0.0F) << item.key();
+  }
+}
+
+TEST(MelVocoder, SilenceStaysSilent) {
+  MelVocoder vocoder(small());
+  MelCodec codec;
+  const torch::Tensor latents = codec.encode(torch::zeros({1, 1, 3200}));
+  const torch::Tensor found = vocoder->forward(latents, codec.griffin_lim(latents, 2));
+  EXPECT_LT(found.abs().max().item<float>(), 1e-6F);
+}
+
+TEST(MelVocoder, OptionsSurviveTheirText) {
+  const MelVocoderOptions read = mel_vocoder_options(io::Config::parse(to_toml(small())));
+  EXPECT_EQ(to_toml(read), to_toml(small()));
+  for (const char* text :
+       {"kernel = 4", "channels = 0", "blocks = 0", "iterations = -1", "expansion = \"x\""}) {
+    EXPECT_THROW((void)mel_vocoder_options(io::Config::parse(fmt::format("[vocoder]\n{}\n", text))),
+                 io::IoError)
+        << text;
+  }
+}
+
+TEST(MelVocoder, FoldersAndSoundsThatDoNotFitAreRefused) {
+  const support::TemporaryFolder folder;
+  const torch::Tensor latents = torch::rand({1, 128, 4}, make_generator(1, "latents"));
+  const auto other = make_codec("mel@" + write_halving(folder / "other", "decomposition").string());
+  EXPECT_THAT([&] { (void)other->decode(latents); }, ThrowsMessage<CodecError>(HasSubstr("decomposition")));
+  const auto path = write_halving(folder / "damaged");
+  const auto damaged = make_codec("mel@" + path.string());
+  std::ofstream(path / kVocoderFile, std::ios::app) << "x";
+  EXPECT_THAT([&] { (void)damaged->decode(latents); }, ThrowsMessage<io::IoError>(HasSubstr("damaged")));
+  MelVocoder vocoder(small());
+  EXPECT_THROW((void)vocoder->forward(latents, torch::zeros({1, 4 * 320 + 1})), CodecError);
+  EXPECT_THROW((void)vocoder->forward(latents, torch::zeros({2, 4 * 320})), CodecError);
+}
+
+}  // namespace
+}  // namespace partita::codec
