@@ -7,13 +7,14 @@
 #include <numbers>
 
 #include "partita/base/random.hpp"
-#include "partita/io/model_folder.hpp"
 #include "support/environment.hpp"
+#include "support/halving_vocoder.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace partita::codec {
 namespace {
 
+using support::write_halving_vocoder;
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
 
@@ -34,24 +35,10 @@ torch::Tensor tone() {
   return 0.3 * torch::sin(2.0 * std::numbers::pi * 440.0 * time).reshape({1, 1, -1});
 }
 
-/// The folder of a vocoder that halves every magnitude and leaves phases as they are.
-std::filesystem::path write_halving(const std::filesystem::path& folder, const std::string& kind = "codec") {
-  MelVocoder vocoder(small());
-  const torch::NoGradGuard no_grad;
-  io::TensorMap state = io::state_of(*vocoder);
-  state.at("network.out.weight").zero_();
-  state.at("network.out.bias").zero_();
-  state.at("network.out.bias").narrow(0, 0, 1025).fill_(std::log(0.5));
-  io::write_model_folder(
-      folder, fmt::format("name = \"halving\"\nkind = \"{}\"\ncodec = \"mel\"\n\n{}", kind, to_toml(small())),
-      {{kVocoderFile, state}});
-  return folder;
-}
-
 TEST(MelVocoder, CorrectsWhatGriffinLimBegan) {
   const support::TemporaryFolder folder;
   MelCodec plain;
-  const auto with = make_codec("mel@" + write_halving(folder / "halving").string());
+  const auto with = make_codec("mel@" + write_halving_vocoder(folder / "halving", 2).string());
   EXPECT_EQ(with->name(), "mel");
   const torch::Tensor latents = plain.encode(tone());
   const torch::Tensor found = with->decode(latents);
@@ -62,7 +49,7 @@ TEST(MelVocoder, CorrectsWhatGriffinLimBegan) {
 TEST(MelVocoder, IsFoundByItsNameUnlessGriffinLimIsAskedFor) {
   const support::TemporaryFolder folder;
   const support::Environment home("PARTITA_HOME", (folder / "home").string());
-  write_halving(folder / "home" / "models" / kMelVocoder);
+  write_halving_vocoder(folder / "home" / "models" / kMelVocoder, 2);
   MelCodec plain;
   const torch::Tensor latents = plain.encode(tone());
   const torch::Tensor griffin_lim = plain.decode(latents);
@@ -105,9 +92,10 @@ TEST(MelVocoder, OptionsSurviveTheirText) {
 TEST(MelVocoder, FoldersAndSoundsThatDoNotFitAreRefused) {
   const support::TemporaryFolder folder;
   const torch::Tensor latents = torch::rand({1, 128, 4}, make_generator(1, "latents"));
-  const auto other = make_codec("mel@" + write_halving(folder / "other", "decomposition").string());
+  const auto other =
+      make_codec("mel@" + write_halving_vocoder(folder / "other", 2, "decomposition").string());
   EXPECT_THAT([&] { (void)other->decode(latents); }, ThrowsMessage<CodecError>(HasSubstr("decomposition")));
-  const auto path = write_halving(folder / "damaged");
+  const auto path = write_halving_vocoder(folder / "damaged", 2);
   const auto damaged = make_codec("mel@" + path.string());
   std::ofstream(path / kVocoderFile, std::ios::app) << "x";
   EXPECT_THAT([&] { (void)damaged->decode(latents); }, ThrowsMessage<io::IoError>(HasSubstr("damaged")));
