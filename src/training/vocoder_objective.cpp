@@ -102,10 +102,11 @@ torch::Tensor VocoderObjective::loss(const Slice& slice) {
   }
   const torch::Tensor truth = (kept * torch::pow(10.0, decibels / 20.0)).to(device_);
   const torch::Tensor made = brought_back(truth);
-  const torch::Tensor distance = evaluation::ms_stft_loss(made, truth);
-  if (!adversarial_) return distance;
-  return distance + networks_->adversary->deception(made, truth) +
-         networks_->adversary->detection(made, truth);
+  torch::Tensor loss = evaluation::ms_stft_loss(made, truth);
+  if (adversarial_) {
+    loss = loss + networks_->adversary->deception(made, truth) + networks_->adversary->detection(made, truth);
+  }
+  return loss;
 }
 
 std::string VocoderObjective::explain(std::int64_t first, std::int64_t last) {
