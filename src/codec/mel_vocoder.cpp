@@ -53,15 +53,13 @@ MelVocoderOptions mel_vocoder_options(const io::Config& config) {
   read("blocks", options.blocks);
   read("kernel", options.kernel);
   read("expansion", options.expansion);
-  options.iterations = table.get<int>("iterations", options.iterations);
   table.require(options.kernel % 2 == 1, "kernel", "an odd number");
-  table.require(options.iterations >= 0 && options.iterations <= 1000, "iterations", "0 to 1000");
   return options;
 }
 
 std::string to_toml(const MelVocoderOptions& options) {
-  return fmt::format("[vocoder]\nchannels = {}\nblocks = {}\nkernel = {}\nexpansion = {}\niterations = {}\n",
-                     options.channels, options.blocks, options.kernel, options.expansion, options.iterations);
+  return fmt::format("[vocoder]\nchannels = {}\nblocks = {}\nkernel = {}\nexpansion = {}\n", options.channels,
+                     options.blocks, options.kernel, options.expansion);
 }
 
 MelVocoderImpl::MelVocoderImpl(const MelVocoderOptions& options, const MelCodecOptions& codec)

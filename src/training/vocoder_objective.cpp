@@ -89,7 +89,7 @@ torch::Tensor VocoderObjective::sounds(const Batches::Batch& batch) const {
 
 torch::Tensor VocoderObjective::brought_back(const torch::Tensor& samples) {
   const torch::Tensor latents = codec_.encode(samples.unsqueeze(1));
-  return networks_->vocoder->forward(latents, codec_.griffin_lim(latents, vocoder().iterations));
+  return networks_->vocoder->forward(latents, codec_.single_pass(latents));
 }
 
 torch::Tensor VocoderObjective::loss(const Slice& slice) {
@@ -140,8 +140,7 @@ void VocoderObjective::measure_griffin_lim(std::int64_t clips) {
   for (std::int64_t clip = 0; clip < clips; ++clip) {
     throw_if_interrupted();
     const torch::Tensor truth = validation_sounds(clip);
-    const torch::Tensor heard =
-        codec_.griffin_lim(codec_.encode(truth.unsqueeze(1)), codec_.options().griffin_lim_iterations);
+    const torch::Tensor heard = codec_.griffin_lim(codec_.encode(truth.unsqueeze(1)));
     if (clip == 0) griffin_lim_heard_ = heard;
     sum += mean_distance(heard, truth);
   }

@@ -8,13 +8,13 @@
 
 #include "partita/base/random.hpp"
 #include "support/environment.hpp"
-#include "support/halving_vocoder.hpp"
+#include "support/scaling_vocoder.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace partita::codec {
 namespace {
 
-using support::write_halving_vocoder;
+using support::write_scaling_vocoder;
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
 
@@ -26,7 +26,6 @@ MelVocoderOptions small() {
   options.blocks = 1;
   options.kernel = 3;
   options.expansion = 8;
-  options.iterations = 2;
   return options;
 }
 
@@ -35,21 +34,21 @@ torch::Tensor tone() {
   return 0.3 * torch::sin(2.0 * std::numbers::pi * 440.0 * time).reshape({1, 1, -1});
 }
 
-TEST(MelVocoder, CorrectsWhatGriffinLimBegan) {
+TEST(MelVocoder, CorrectsWhatASinglePassMakes) {
   const support::TemporaryFolder folder;
   MelCodec plain;
-  const auto with = make_codec("mel@" + write_halving_vocoder(folder / "halving", 2).string());
+  const auto with = make_codec("mel@" + write_scaling_vocoder(folder / "scaling", 0.5).string());
   EXPECT_EQ(with->name(), "mel");
   const torch::Tensor latents = plain.encode(tone());
   const torch::Tensor found = with->decode(latents);
   ASSERT_EQ(found.sizes().vec(), (std::vector<std::int64_t>{1, 1, kFrames * 320}));
-  EXPECT_TRUE(torch::allclose(found.squeeze(1), 0.5 * plain.griffin_lim(latents, 2), 1e-4, 1e-5));
+  EXPECT_TRUE(torch::allclose(found.squeeze(1), 0.5 * plain.single_pass(latents), 1e-4, 1e-5));
 }
 
 TEST(MelVocoder, IsFoundByItsNameUnlessGriffinLimIsAskedFor) {
   const support::TemporaryFolder folder;
   const support::Environment home("PARTITA_HOME", (folder / "home").string());
-  write_halving_vocoder(folder / "home" / "models" / kMelVocoder, 2);
+  write_scaling_vocoder(folder / "home" / "models" / kMelVocoder, 0.5);
   MelCodec plain;
   const torch::Tensor latents = plain.encode(tone());
   const torch::Tensor griffin_lim = plain.decode(latents);
@@ -62,7 +61,7 @@ TEST(MelVocoder, EveryParameterLearns) {
   MelVocoder vocoder(small());
   MelCodec codec;
   const torch::Tensor latents = codec.encode(tone());
-  vocoder->forward(latents, codec.griffin_lim(latents, 2)).square().sum().backward();
+  vocoder->forward(latents, codec.single_pass(latents)).square().sum().backward();
   for (const auto& item : vocoder->named_parameters()) {
     ASSERT_TRUE(item.value().grad().defined()) << item.key();
     EXPECT_TRUE(torch::isfinite(item.value().grad()).all().item<bool>()) << item.key();
@@ -74,15 +73,14 @@ TEST(MelVocoder, SilenceStaysSilent) {
   MelVocoder vocoder(small());
   MelCodec codec;
   const torch::Tensor latents = codec.encode(torch::zeros({1, 1, 3200}));
-  const torch::Tensor found = vocoder->forward(latents, codec.griffin_lim(latents, 2));
+  const torch::Tensor found = vocoder->forward(latents, codec.single_pass(latents));
   EXPECT_LT(found.abs().max().item<float>(), 1e-6F);
 }
 
 TEST(MelVocoder, OptionsSurviveTheirText) {
   const MelVocoderOptions read = mel_vocoder_options(io::Config::parse(to_toml(small())));
   EXPECT_EQ(to_toml(read), to_toml(small()));
-  for (const char* text :
-       {"kernel = 4", "channels = 0", "blocks = 0", "iterations = -1", "expansion = \"x\""}) {
+  for (const char* text : {"kernel = 4", "channels = 0", "blocks = 0", "expansion = \"x\""}) {
     EXPECT_THROW((void)mel_vocoder_options(io::Config::parse(fmt::format("[vocoder]\n{}\n", text))),
                  io::IoError)
         << text;
@@ -93,9 +91,9 @@ TEST(MelVocoder, FoldersAndSoundsThatDoNotFitAreRefused) {
   const support::TemporaryFolder folder;
   const torch::Tensor latents = torch::rand({1, 128, 4}, make_generator(1, "latents"));
   const auto other =
-      make_codec("mel@" + write_halving_vocoder(folder / "other", 2, "decomposition").string());
+      make_codec("mel@" + write_scaling_vocoder(folder / "other", 0.5, "decomposition").string());
   EXPECT_THAT([&] { (void)other->decode(latents); }, ThrowsMessage<CodecError>(HasSubstr("decomposition")));
-  const auto path = write_halving_vocoder(folder / "damaged", 2);
+  const auto path = write_scaling_vocoder(folder / "damaged", 0.5);
   const auto damaged = make_codec("mel@" + path.string());
   std::ofstream(path / kVocoderFile, std::ios::app) << "x";
   EXPECT_THAT([&] { (void)damaged->decode(latents); }, ThrowsMessage<io::IoError>(HasSubstr("damaged")));

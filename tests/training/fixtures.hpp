@@ -147,7 +147,6 @@ channels = 8
 blocks = 1
 kernel = 3
 expansion = 16
-iterations = 1
 {}
 )",
                      store.string(), output.string(), training, more);

@@ -23,8 +23,7 @@ struct MelCodecOptions {
 class MelVocoderImpl;
 
 /// Compressed mel magnitudes as latents: non-negative, nearly additive, no weights to download.
-/// Decoded by fast Griffin-Lim (Perraudin 2013) from a deterministic start, or by a network that goes on from
-/// a few of its iterations.
+/// Decoded by fast Griffin-Lim (Perraudin 2013) from a deterministic start, or by a network (MelVocoder).
 class MelCodec final : public Codec {
  public:
   /// `vocoder`: the folder of a MelVocoder, read when something is decoded for the first time; empty:
@@ -35,8 +34,11 @@ class MelCodec final : public Codec {
   torch::Tensor encode(const torch::Tensor& samples) override;
   /// Throws CodecError or io::IoError for a vocoder that cannot be used.
   torch::Tensor decode(const torch::Tensor& latents) override;
-  /// Latents to `[batch, frame · hop()]`, by so many iterations.
-  [[nodiscard]] torch::Tensor griffin_lim(const torch::Tensor& latents, int iterations) const;
+  /// Latents to `[batch, frame · hop()]`, by Griffin-Lim.
+  [[nodiscard]] torch::Tensor griffin_lim(const torch::Tensor& latents) const;
+  /// The same at once, by phases that advance with the partials (SPSI, Beauregard, Harish & Wyse 2015):
+  /// rougher, but of the right pitch. What a vocoder starts from.
+  [[nodiscard]] torch::Tensor single_pass(const torch::Tensor& latents) const;
   torch::Tensor power_spectrum(const torch::Tensor& latents, std::int64_t window) override;
   torch::Tensor superpose(const torch::Tensor& components) override;
   torch::Tensor power_shares(const torch::Tensor& components) override;
@@ -50,6 +52,7 @@ class MelCodec final : public Codec {
 
  private:
   [[nodiscard]] torch::Tensor band_powers(const torch::Tensor& latents) const;
+  [[nodiscard]] torch::Tensor magnitudes(const torch::Tensor& latents) const;
 
   MelCodecOptions options_;
   torch::Device device_;

@@ -27,7 +27,6 @@ struct MelVocoderOptions {
   std::int64_t blocks = 8;
   std::int64_t kernel = 7;
   std::int64_t expansion = 512;
-  int iterations = 8;  ///< of Griffin-Lim, which the network starts from
 };
 
 /// Reads [vocoder] of a configuration's root or of a model's card. Throws io::IoError naming the key.
@@ -35,15 +34,15 @@ struct MelVocoderOptions {
 /// The same as TOML text, table [vocoder].
 [[nodiscard]] std::string to_toml(const MelVocoderOptions& options);
 
-/// Turns what a few iterations of Griffin-Lim make of mel latents into sound: an inverse STFT whose
-/// magnitudes and phases a network corrects, bin by bin (after Vocos, Siuzdak 2023). A network of frames
-/// alone, as Vocos is, says the same phase in every frame of a note that is held, and so repeats itself at
-/// the frame rate; Griffin-Lim's phases advance with the partials.
+/// Turns a rough sound of mel latents into a better one: an inverse STFT whose magnitudes and phases a
+/// network corrects, bin by bin (after Vocos, Siuzdak 2023). A network of frames alone, as Vocos is, says the
+/// same phase in every frame of a note that is held, and so repeats itself at the frame rate whatever the
+/// note's pitch; the phases of MelCodec::single_pass advance with the partials.
 class MelVocoderImpl : public torch::nn::Module {
  public:
   explicit MelVocoderImpl(const MelVocoderOptions& options, const MelCodecOptions& codec = {});
 
-  /// Latents `[batch, band, frame]` and MelCodec::griffin_lim's sound of them `[batch, sample]` to
+  /// Latents `[batch, band, frame]` and MelCodec::single_pass's sound of them `[batch, sample]` to
   /// `[batch, sample]`. Differentiable.
   torch::Tensor forward(const torch::Tensor& latents, const torch::Tensor& rough);
   [[nodiscard]] const MelVocoderOptions& options() const { return options_; }
