@@ -46,6 +46,13 @@ inline CLI::Option* add_names_option(CLI::App& command, const std::string& flag,
   return command.add_option(flag, names, help)->delimiter(',');
 }
 
+/// "--vocoder": of components that are decoded as they are.
+inline void add_vocoder_option(CLI::App& command, std::string& vocoder) {
+  command.add_option("--vocoder", vocoder,
+                     "what decodes mel components without refinement: a vocoder, or griffin-lim; default: "
+                     "mel-vocoder where there is one");
+}
+
 /// "--bandwidth": of codecs that have several.
 inline void add_bandwidth_option(CLI::App& command, double& bandwidth) {
   command

@@ -25,6 +25,7 @@ void evaluate_codecs(const Arguments& arguments, const Context& context) {
     const auto codec = codec::make_codec(name, parse_device(arguments.device));
     Progress progress = context.progress();
     figures.push_back(evaluation::evaluate_codec(*codec, arguments.files, arguments.seconds, progress));
+    figures.back().codec = name;  // with what was asked for behind the "@"
     rows.push_back(evaluation::to_json(figures.back()));
   }
   if (context.json != "-") fmt::print("{}", evaluation::to_markdown(figures));

@@ -140,6 +140,7 @@ void add_evaluate_separation(CLI::App& evaluate, Context& context) {
       ->needs("--clips");
   command->add_option("--steps", a.separator.steps, "sampling steps (diffusion models)")
       ->capture_default_str();
+  add_vocoder_option(*command, a.separator.vocoder);
   command->add_option("--seed", a.separator.seed, "seed")->capture_default_str();
   command->add_option("--picture", a.picture, "PNG of a clip: mixture, true and separated stems");
   command->add_option("--picture-clip", a.picture_clip, "which clip")->capture_default_str();

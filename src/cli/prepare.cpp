@@ -65,6 +65,11 @@ void add_prepare(CLI::App& app, Context& context) {
       ->add_option("--minimum-rms", arguments->options.minimum_rms,
                    "clips with a source quieter than this are left out")
       ->capture_default_str();
+  command
+      ->add_option("--train-waveforms", arguments->options.train_waveforms,
+                   "clips of the training split kept as audio too, which training a vocoder needs")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   command->add_option("-j,--workers", arguments->options.workers, "processes; 0: one a core")
       ->check(CLI::NonNegativeNumber);
   command->callback([arguments, &context] { prepare(*arguments, context); });

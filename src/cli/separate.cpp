@@ -107,6 +107,7 @@ void add_separate(CLI::App& app, Context& context) {
           "what becomes masks on the song's own spectrogram: learned (the model's mask network), wiener "
           "(its components), best (learned where the model has it); none: the components as they are")
       ->transform(CLI::CheckedTransformer(refinements(), CLI::ignore_case));
+  add_vocoder_option(*command, a.separator.vocoder);
   command->add_option("--consistency", a.consistency, "pull the components onto the mixture at each step")
       ->check(CLI::IsMember({"on", "off"}))
       ->capture_default_str();

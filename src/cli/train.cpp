@@ -54,6 +54,8 @@ void add_train(CLI::App& app, Context& context) {
            training::train_decomposition);
   add_kind(*command, context, "masks", "learn a decomposition's masks by bootstrapped remixing",
            training::train_masks);
+  add_kind(*command, context, "codec", "learn to turn mel latents into sound (a vocoder)",
+           training::train_codec);
   add_export(*command, context);
 }
 

@@ -1,14 +1,20 @@
 #include "partita/codec/mel_codec.hpp"
 
 #include <numbers>
+#include <tuple>
+#include <utility>
 
 #include "mel_filters.hpp"
+#include "partita/codec/mel_vocoder.hpp"
 
 namespace partita::codec {
 namespace {
 
 constexpr double kMomentum = 0.99;  // of fast Griffin-Lim
 constexpr double kTinyMagnitude = 1e-12;
+constexpr double kPeakFloor = 1e-9;
+constexpr double kSteepest = 20.0;   // nepers from a peak to the bin beside it
+constexpr double kFar = 1e6;         // bins
 constexpr double kTinyPower = 1e-9;  // of a latent: where no component has any, all share alike
 
 /// Phases that a sinusoid in each bin would have: a start without noise.
@@ -22,18 +28,47 @@ torch::Tensor advancing_phase(std::int64_t bins, std::int64_t frames, std::int64
   return torch::polar(torch::ones_like(angle), angle).to(torch::kComplexFloat);
 }
 
+/// Phases by single-pass spectrogram inversion (Beauregard, Harish & Wyse 2015): each bin advances with the
+/// peak nearest to it, at the frequency at which a parabola through the peak's log magnitudes is highest, and
+/// the bins about a peak alternate in sign, as the main lobe of a Hann window does. `[batch, bin, frame]`.
+torch::Tensor partial_phase(const torch::Tensor& magnitude, std::int64_t hop, std::int64_t window) {
+  const std::int64_t bins = magnitude.size(1);
+  const torch::Tensor level = (magnitude + kPeakFloor).log();
+  const torch::Tensor padded = torch::constant_pad_nd(level, {0, 0, 1, 1}, -kFar);
+  const torch::Tensor lower = padded.narrow(1, 0, bins), upper = padded.narrow(1, 2, bins);
+  const torch::Tensor peak = level.ge(lower).logical_and(level.gt(upper));
+  const torch::Tensor left = torch::maximum(lower, level - kSteepest);
+  const torch::Tensor right = torch::maximum(upper, level - kSteepest);
+  const torch::Tensor shift =
+      (0.5 * (left - right) / (left - 2.0 * level + right - kPeakFloor)).clamp(-0.5, 0.5);
+  const torch::Tensor bin =
+      torch::arange(bins, magnitude.options().dtype(torch::kFloat64)).unsqueeze(1).expand_as(level);
+  const torch::Tensor below = std::get<0>(bin.masked_fill(peak.logical_not(), -kFar).cummax(1));
+  const torch::Tensor above =
+      std::get<0>(bin.masked_fill(peak.logical_not(), kFar).flip(1).cummin(1)).flip(1);
+  // Where nothing is a number there are no peaks.
+  const torch::Tensor owner =
+      torch::where(bin - below <= above - bin, below, above).clamp(0, bins - 1).to(torch::kLong);
+  const torch::Tensor frequency =
+      (bin + shift).gather(1, owner) * (static_cast<double>(hop) / static_cast<double>(window));
+  const torch::Tensor turns = frequency.cumsum(2).gather(1, owner) + 0.5 * (bin - owner);
+  const torch::Tensor angle = (turns - turns.floor()) * (2.0 * std::numbers::pi);
+  return torch::polar(torch::ones_like(angle), angle).to(torch::kComplexFloat);
+}
+
 torch::Tensor unit_phase(const torch::Tensor& spectrum) {
   return spectrum / (spectrum.abs() + kTinyMagnitude);
 }
 
 }  // namespace
 
-MelCodec::MelCodec(const MelCodecOptions& options, torch::Device device)
+MelCodec::MelCodec(const MelCodecOptions& options, torch::Device device, std::filesystem::path vocoder)
     : options_(options),
       device_(device),
       stft_(audio::StftOptions{options.window, options.hop}, device),
       filters_(mel_filters(options.bands, options.window, options.sample_rate).to(device)),
-      spread_(mel_spread(filters_.cpu()).to(device)) {}
+      spread_(mel_spread(filters_.cpu()).to(device)),
+      vocoder_folder_(std::move(vocoder)) {}
 
 torch::Tensor MelCodec::encode(const torch::Tensor& samples) {
   if (samples.dim() != 3 || samples.size(1) != 1 || samples.size(2) < 1) {
@@ -80,10 +115,28 @@ torch::Tensor MelCodec::share_out(const torch::Tensor& mixture, const torch::Ten
 
 torch::Tensor MelCodec::decode(const torch::Tensor& latents) {
   const torch::NoGradGuard no_gradient;
+  if (vocoder_folder_.empty()) return griffin_lim(latents).unsqueeze(1);
+  if (vocoder_ == nullptr) vocoder_ = load_mel_vocoder(io::ModelFolder(vocoder_folder_), device_).ptr();
+  return vocoder_->forward(latents.to(device_, torch::kFloat32), single_pass(latents)).unsqueeze(1);
+}
+
+torch::Tensor MelCodec::magnitudes(const torch::Tensor& latents) const {
   const torch::Tensor power = torch::matmul(spread_, band_powers(latents));
-  const std::int64_t length = latents.size(2) * options_.hop;
   // The STFT has one frame more than the latents: the last is held.
-  const torch::Tensor magnitude = torch::cat({power, power.narrow(2, power.size(2) - 1, 1)}, 2).sqrt();
+  return torch::cat({power, power.narrow(2, power.size(2) - 1, 1)}, 2).sqrt();
+}
+
+torch::Tensor MelCodec::single_pass(const torch::Tensor& latents) const {
+  const torch::NoGradGuard no_gradient;
+  const torch::Tensor magnitude = magnitudes(latents);
+  return stft_.inverse(magnitude * partial_phase(magnitude, options_.hop, options_.window),
+                       latents.size(2) * options_.hop);
+}
+
+torch::Tensor MelCodec::griffin_lim(const torch::Tensor& latents) const {
+  const torch::NoGradGuard no_gradient;
+  const torch::Tensor magnitude = magnitudes(latents);
+  const std::int64_t length = latents.size(2) * options_.hop;
   torch::Tensor phase =
       advancing_phase(magnitude.size(1), magnitude.size(2), options_.hop, options_.window, device_);
   torch::Tensor previous;
@@ -94,7 +147,7 @@ torch::Tensor MelCodec::decode(const torch::Tensor& latents) {
     previous = consistent;
     phase = unit_phase(accelerated);
   }
-  return stft_.inverse(magnitude * phase, length).unsqueeze(1);
+  return stft_.inverse(magnitude * phase, length);
 }
 
 }  // namespace partita::codec

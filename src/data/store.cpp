@@ -119,13 +119,17 @@ LatentStore::Shard LatentStore::open_shard(const fs::path& path) const {
 
 std::int64_t LatentStore::size() const { return size_; }
 
-/// The memory-mapped row of a clip.
-torch::Tensor LatentStore::row(std::int64_t clip, torch::Tensor StoreClips::*part) const {
+const LatentStore::Shard& LatentStore::shard_of(std::int64_t clip) const {
   if (clip < 0 || clip >= size_) fail<DataError>("clip {} of a split with {} clips", clip, size_);
   const auto after =
       std::upper_bound(shards_.begin(), shards_.end(), clip,
                        [](std::int64_t value, const Shard& shard) { return value < shard.first; });
-  const Shard& shard = *(after - 1);
+  return *(after - 1);
+}
+
+/// The memory-mapped row of a clip.
+torch::Tensor LatentStore::row(std::int64_t clip, torch::Tensor StoreClips::*part) const {
+  const Shard& shard = shard_of(clip);
   return (shard.*part)[clip - shard.first];
 }
 
@@ -173,6 +177,44 @@ torch::Tensor LatentStore::sources(const std::vector<std::int64_t>& clips) const
 bool LatentStore::has_audio() const {
   return std::any_of(shards_.begin(), shards_.end(),
                      [](const Shard& shard) { return shard.mixture_audio.defined(); });
+}
+
+std::int64_t LatentStore::audio_clips() const {
+  std::int64_t count = 0;
+  for (const Shard& shard : shards_) {
+    if (shard.mixture_audio.defined()) count += shard.mixture_audio.size(0);
+  }
+  return count;
+}
+
+std::int64_t LatentStore::audio_length() const { return sound(0, 0).size(0); }
+
+/// A memory-mapped sound of a clip.
+torch::Tensor LatentStore::sound(std::int64_t clip, std::int64_t index) const {
+  const Shard& shard = shard_of(clip);
+  const std::int64_t row = clip - shard.first;
+  if (!shard.mixture_audio.defined() || row >= shard.mixture_audio.size(0)) {
+    fail<DataError>("clip {} is not kept as audio", clip);
+  }
+  if (index < 0 || index >= sounds()) fail<DataError>("sound {} of a clip with {}", index, sounds());
+  return index == 0 ? shard.mixture_audio[row] : shard.source_audio[row][index - 1];
+}
+
+torch::Tensor LatentStore::audio_crops(const std::vector<std::int64_t>& clips,
+                                       const std::vector<std::int64_t>& sounds,
+                                       const std::vector<std::int64_t>& offsets, std::int64_t length) const {
+  std::vector<torch::Tensor> rows;
+  rows.reserve(clips.size());
+  for (std::size_t i = 0; i < clips.size(); ++i) {
+    const torch::Tensor whole = sound(clips[i], sounds.at(i));
+    const std::int64_t offset = offsets.at(i);
+    if (offset < 0 || length < 1 || offset + length > whole.size(0)) {
+      fail<DataError>("samples {} to {} of a clip of {}", offset, offset + length, whole.size(0));
+    }
+    rows.push_back(whole.narrow(0, offset, length));
+  }
+  if (rows.empty()) fail<DataError>("no clips asked for");
+  return torch::stack(rows);
 }
 
 torch::Tensor LatentStore::joined(torch::Tensor StoreClips::*part, const char* what) const {

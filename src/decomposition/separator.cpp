@@ -73,6 +73,13 @@ void check_fit(const std::string& where, const ModelOptions& options, const code
   }
 }
 
+/// The codec with the vocoder asked for.
+std::string codec_name(const std::string& codec, const std::string& vocoder) {
+  if (vocoder.empty()) return codec;
+  if (codec != "mel") fail<UsageError>("vocoder '{}': codec '{}' decodes without one", vocoder, codec);
+  return codec + "@" + vocoder;
+}
+
 /// Starts of windows of `length` over `frames`: the first at the start, the last at the end, evenly
 /// spread, overlapping by at least `overlap` of a window.
 std::vector<std::int64_t> window_starts(std::int64_t frames, std::int64_t length, double overlap) {
@@ -112,7 +119,7 @@ Separator::Separator(const io::ModelFolder& folder, const SeparatorOptions& opti
   const ModelOptions architecture = model_options(card);
   names_ = card.get<std::vector<std::string>>("components");
   check_names(where, names_, architecture.encoder.n_comp);
-  codec_ = codec::make_codec(card.get<std::string>("codec"), device);
+  codec_ = codec::make_codec(codec_name(card.get<std::string>("codec"), options.vocoder), device);
   check_fit(where, architecture, *codec_);
   window_frames_ = card.get<std::int64_t>("window_frames", window_frames_);
   model_ = DecompositionModel(architecture);

@@ -32,12 +32,14 @@ Flat flatten(const std::string& text) {
 }
 
 bool may_differ(const std::string& key) {
-  static constexpr std::array<std::string_view, 14> kFree{"data.store",
+  static constexpr std::array<std::string_view, 16> kFree{"data.store",
                                                           "training.output",
                                                           "training.name",
                                                           "training.minutes",
                                                           "training.autoencoder_steps",
                                                           "training.diffusion_steps",
+                                                          "training.reconstruction_steps",
+                                                          "training.adversarial_steps",
                                                           "remix.rounds",
                                                           "training.accumulate",
                                                           "training.diffusion_epochs",

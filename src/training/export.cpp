@@ -10,6 +10,7 @@
 #include "partita/training/checkpoint.hpp"
 #include "remix_objective.hpp"
 #include "toml_text.hpp"
+#include "vocoder_objective.hpp"
 
 namespace partita::training {
 namespace {
@@ -120,6 +121,23 @@ void export_masks(const Checkpoint& checkpoint, const io::Config& config,
                           {decomposition::kMasksFile, io::select(half, "student")}});
 }
 
+void export_codec(const Checkpoint& checkpoint, const io::Config& config,
+                  const std::filesystem::path& model_folder) {
+  const TrainingOptions options = training_options(config);
+  VocoderObjective objective(options, vocoder_stages(config, options), codec::mel_vocoder_options(config),
+                             adversary_options(config), torch::kCPU);
+  objective.begin_stage(checkpoint.stage);
+  const io::TensorMap half = halved(weights_of(checkpoint));
+  io::load_state(objective.module(), half, "checkpoint");
+  const Figures figures = objective.validate().figures;
+  const std::string card =
+      fmt::format("name = {}\nkind = \"codec\"\ncodec = \"mel\"\nlicence = \"MIT\"\n\n",
+                  toml_string(options.name)) +
+      codec::to_toml(objective.vocoder()) + data_table("data", objective.store(), options) +
+      training_table("training", checkpoint, options) + metrics_table("metrics", figures);
+  io::write_model_folder(model_folder, card, {{codec::kVocoderFile, io::select(half, "vocoder")}});
+}
+
 }  // namespace
 
 void export_run(const std::filesystem::path& run, const std::filesystem::path& model_folder, Pick pick) {
@@ -127,6 +145,8 @@ void export_run(const std::filesystem::path& run, const std::filesystem::path& m
   const io::Config config = io::Config::parse(checkpoint.configuration, (run / "configuration").string());
   if (config.has("remix")) {
     export_masks(checkpoint, config, model_folder);
+  } else if (config.has("vocoder")) {
+    export_codec(checkpoint, config, model_folder);
   } else {
     export_decomposition(checkpoint, config, model_folder);
   }

@@ -127,4 +127,38 @@ std::vector<Stage> remix_stages(const RemixOptions& remix, const TrainingOptions
   return stages;
 }
 
+AdversaryOptions adversary_options(const io::Config& config) {
+  const io::Config table = config.table("adversary");
+  AdversaryOptions options;
+  options.channels = table.get<std::int64_t>("channels", options.channels);
+  options.layers = table.get<std::int64_t>("layers", options.layers);
+  options.weight = table.get<double>("weight", options.weight);
+  options.feature_weight = table.get<double>("feature_weight", options.feature_weight);
+  table.require(options.channels > 0, "channels", "1 or more");
+  table.require(options.layers > 0 && options.layers <= 6, "layers", "1 to 6");
+  table.require(options.weight >= 0.0, "weight", "0 or more");
+  table.require(options.feature_weight >= 0.0, "feature_weight", "0 or more");
+  return options;
+}
+
+std::vector<Stage> vocoder_stages(const io::Config& config, const TrainingOptions& options) {
+  const io::Config table = config.table("training");
+  const auto reconstruction = table.get<std::int64_t>("reconstruction_steps", 20000);
+  const auto adversarial = table.get<std::int64_t>("adversarial_steps", 0);
+  const double rate = table.get<double>("adversarial_learning_rate", options.learning_rate);
+  table.require(reconstruction >= 0, "reconstruction_steps", "0 (no such stage) or more");
+  table.require(adversarial >= 0, "adversarial_steps", "0 (no such stage) or more");
+  table.require(reconstruction + adversarial > 0, "reconstruction_steps",
+                "at least one step in one of the stages");
+  table.require(rate > 0.0, "adversarial_learning_rate", "more than 0");
+  std::vector<Stage> stages;
+  const auto add = [&](const char* name, std::int64_t steps, double learning_rate) {
+    if (steps > 0)
+      stages.push_back({name, steps, learning_rate, options.final_learning_rate, options.warmup_steps});
+  };
+  add(kReconstructionStage, reconstruction, options.learning_rate);
+  add(kAdversarialStage, adversarial, rate);
+  return stages;
+}
+
 }  // namespace partita::training

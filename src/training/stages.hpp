@@ -37,4 +37,20 @@ struct RemixOptions {
 [[nodiscard]] RemixOptions remix_options(const io::Config& config);
 [[nodiscard]] std::vector<Stage> remix_stages(const RemixOptions& remix, const TrainingOptions& options);
 
+inline constexpr const char* kReconstructionStage = "reconstruction";
+inline constexpr const char* kAdversarialStage = "adversarial";
+
+/// What [adversary] of a configuration says: those who tell a vocoder's sounds from true ones.
+struct AdversaryOptions {
+  std::int64_t channels = 8;  ///< of each discriminator's layers
+  std::int64_t layers = 4;
+  double weight = 0.1;          ///< of deceiving them, beside the distance of spectra
+  double feature_weight = 1.0;  ///< of sounding alike in their layers
+};
+
+/// Reads and range-checks [adversary]. Throws io::IoError naming the key.
+[[nodiscard]] AdversaryOptions adversary_options(const io::Config& config);
+/// reconstruction_steps, adversarial_steps and adversarial_learning_rate of [training].
+[[nodiscard]] std::vector<Stage> vocoder_stages(const io::Config& config, const TrainingOptions& options);
+
 }  // namespace partita::training

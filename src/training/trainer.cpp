@@ -7,6 +7,7 @@
 #include "partita/training/checkpoint.hpp"
 #include "partita/training/loop.hpp"
 #include "remix_objective.hpp"
+#include "vocoder_objective.hpp"
 
 namespace partita::training {
 namespace {
@@ -36,6 +37,21 @@ struct MasksSetup {
         remix(remix_options(config)),
         decomposition(io::find_model(remix.decomposition)),
         masks(decomposition::mask_options(config, decomposition::model_options(decomposition.card()))) {
+    config.finish();
+  }
+};
+
+struct CodecSetup {
+  TrainingOptions options;
+  std::vector<Stage> stages;
+  codec::MelVocoderOptions vocoder;
+  AdversaryOptions adversary;
+
+  explicit CodecSetup(const io::Config& config)
+      : options(training_options(config)),
+        stages(vocoder_stages(config, options)),
+        vocoder(codec::mel_vocoder_options(config)),
+        adversary(adversary_options(config)) {
     config.finish();
   }
 };
@@ -71,6 +87,8 @@ void run_and_export(const TrainingOptions& options, const io::Config& config, bo
 void check_configuration(const io::Config& config) {
   if (config.has("remix")) {
     (void)MasksSetup(config);
+  } else if (config.has("vocoder")) {
+    (void)CodecSetup(config);
   } else {
     (void)DecompositionSetup(config);
   }
@@ -87,6 +105,18 @@ void train_masks(const io::Config& config, bool resume, torch::Device device, Pr
   const MasksSetup setup(config);
   run_and_export(setup.options, config, resume, device, progress, [&](torch::Device local) {
     return RemixObjective(setup.options, setup.remix, setup.masks, setup.decomposition, local);
+  });
+}
+
+void train_codec(const io::Config& config, bool resume, torch::Device device, Progress& progress) {
+  if (!config.has("vocoder")) {
+    fail<TrainingError>(
+        "the configuration has no [vocoder] table: 'train codec' trains a vocoder of mel latents; see "
+        "configs/mel-vocoder.toml");
+  }
+  const CodecSetup setup(config);
+  run_and_export(setup.options, config, resume, device, progress, [&](torch::Device local) {
+    return VocoderObjective(setup.options, setup.stages, setup.vocoder, setup.adversary, local);
   });
 }
 

@@ -159,5 +159,38 @@ TEST(MelCodec, SuperposedLatentsAreThoseOfSoundsTogether) {
   EXPECT_NEAR((superposed / together).mean().item<double>(), 1.0, 0.05);
 }
 
+/// The share of a sound's power within 3 Hz of the multiples of a pitch, its first half second left out.
+double share_on_partials(const torch::Tensor& samples, double pitch) {
+  const torch::Tensor held = samples.slice(0, 12000);
+  const torch::Tensor power =
+      torch::fft_rfft(held * torch::hann_window(held.size(0))).abs().square().to(torch::kFloat64);
+  const torch::Tensor partial =
+      torch::arange(power.size(0), torch::kFloat64) * (24000.0 / static_cast<double>(held.size(0))) / pitch;
+  const torch::Tensor on = (partial - partial.round()).abs() * pitch < 3.0;
+  return (power * on).sum().item<double>() / power.sum().item<double>();
+}
+
+// Measured: 0.99, 0.99 and 0.96. Griffin-Lim, which starts from the bins' own frequencies, leaves a third or
+// less.
+TEST(MelCodec, ASinglePassKeepsThePitchOfHeldNotes) {
+  MelCodec codec;
+  const torch::Tensor time = torch::arange(72000, torch::kFloat32) / 24000.0;
+  for (const double pitch : {55.0, 82.4, 110.0}) {
+    torch::Tensor note = torch::zeros_like(time);
+    for (int k = 1; k <= 6; ++k)
+      note = note + 0.1 * std::pow(0.6, k) * torch::sin(2.0 * std::numbers::pi * pitch * k * time + k);
+    const torch::Tensor latents = codec.encode(note.reshape({1, 1, -1}));
+    EXPECT_GT(share_on_partials(codec.single_pass(latents)[0], pitch), 0.9) << pitch;
+  }
+}
+
+TEST(MelCodec, ASinglePassOfSilenceIsSilent) {
+  MelCodec codec;
+  for (const std::int64_t frames : {1, 2, 30}) {
+    const torch::Tensor found = codec.single_pass(torch::zeros({2, 128, frames}));
+    EXPECT_TRUE(torch::equal(found, torch::zeros({2, frames * 320})));
+  }
+}
+
 }  // namespace
 }  // namespace partita::codec

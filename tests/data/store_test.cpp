@@ -52,6 +52,24 @@ TEST(Store, RoundTrip) {
   EXPECT_THROW(LatentStore(scratch / "store", "test"), DataError);
 }
 
+TEST(Store, GivesCropsOfKeptAudio) {
+  const Scratch scratch;
+  write_example(scratch / "store");
+  const LatentStore store(scratch / "store", "validation");
+  EXPECT_EQ(store.audio_clips(), 3);
+  EXPECT_EQ(store.audio_length(), 4);
+  EXPECT_EQ(store.sounds(), 3);
+  const torch::Tensor crops = store.audio_crops({2, 0, 1}, {0, 1, 2}, {1, 0, 2}, 2);
+  EXPECT_TRUE(crops[0].equal(store.mixture_audio()[2].narrow(0, 1, 2)));
+  EXPECT_TRUE(crops[1].equal(store.source_audio()[0][0].narrow(0, 0, 2)));
+  EXPECT_TRUE(crops[2].equal(store.source_audio()[1][1].narrow(0, 2, 2)));
+  EXPECT_THROW((void)store.audio_crops({3}, {0}, {0}, 2), DataError);
+  EXPECT_THROW((void)store.audio_crops({0}, {3}, {0}, 2), DataError);
+  EXPECT_THROW((void)store.audio_crops({0}, {0}, {3}, 2), DataError);
+  EXPECT_THROW((void)store.audio_crops({0}, {0}, {-1}, 2), DataError);
+  EXPECT_THROW((void)store.audio_crops({}, {}, {}, 2), DataError);
+}
+
 TEST(Store, WithoutStemsHasNoSources) {
   const Scratch scratch;
   StoreInfo info = example_info();
@@ -63,6 +81,8 @@ TEST(Store, WithoutStemsHasNoSources) {
   EXPECT_FALSE(store.has_audio());
   EXPECT_THROW((void)store.sources({0}), DataError);
   EXPECT_THROW((void)store.mixture_audio(), DataError);
+  EXPECT_EQ(store.audio_clips(), 0);
+  EXPECT_THROW((void)store.audio_length(), DataError);
 }
 
 /// Two codebooks of four vectors each in two dimensions; latents are the sums of the vectors chosen.

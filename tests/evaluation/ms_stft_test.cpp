@@ -45,10 +45,29 @@ TEST(MsStft, ChannelsAreTakenTogether) {
   EXPECT_NEAR(ms_stft_distance(2.0 * x, x), 5.0 * (1.0 + std::log(2.0)), 1e-3);
 }
 
+TEST(MsStftLoss, OfLoudSoundsIsTheMeanOfTheirDistances) {
+  const torch::Tensor truth = torch::stack({noise(6000), 0.5 * noise(6000).flip(0)});
+  const torch::Tensor made = torch::stack({1.5 * noise(6000), noise(6000)});
+  const double mean = (ms_stft_distance(made[0], truth[0]) + ms_stft_distance(made[1], truth[1])) / 2.0;
+  // Apart by what is added to powers and within logarithms.
+  EXPECT_NEAR(ms_stft_loss(made, truth).item<double>(), mean, 1e-3 * mean);
+}
+
+TEST(MsStftLoss, IsFiniteForSilenceAndSoAreItsGradients) {
+  for (const torch::Tensor& truth : {torch::zeros({1, 4000}), 0.1 * noise(4000).unsqueeze(0)}) {
+    const torch::Tensor made = torch::zeros({1, 4000}).requires_grad_(true);
+    const torch::Tensor loss = ms_stft_loss(made, truth);
+    loss.backward();
+    EXPECT_TRUE(std::isfinite(loss.item<double>()));
+    EXPECT_TRUE(torch::isfinite(made.grad()).all().item<bool>());
+  }
+}
+
 TEST(MsStft, RefusesWhatDoesNotFit) {
   EXPECT_THROW((void)ms_stft_distance(noise(2000), noise(2001)), EvaluationError);
   EXPECT_THROW((void)ms_stft_distance(noise(1024), noise(1024)), EvaluationError);
   EXPECT_NO_THROW((void)ms_stft_distance(noise(1025), noise(1025)));
+  EXPECT_THROW((void)ms_stft_loss(noise(1024).unsqueeze(0), noise(1024).unsqueeze(0)), EvaluationError);
 }
 
 }  // namespace

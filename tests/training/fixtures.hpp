@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <numbers>
 #include <string>
 
 #include "partita/base/random.hpp"
+#include "partita/codec/codec.hpp"
 #include "partita/data/store.hpp"
 #include "partita/io/config.hpp"
 #include "support/tiny_networks.hpp"
@@ -104,6 +106,50 @@ inline std::string without_norm(const std::string& text) {
 inline std::string without_draws(const std::string& text) {
   return replaced(replaced(text, "p_drop = 0.2", "p_drop = 0.0"), "latent_noise = 0.05",
                   "latent_noise = 0.0");
+}
+
+/// Plucked chords of two sines at 24 kHz, `[clip, sample]`.
+inline torch::Tensor chords(std::int64_t clips, std::int64_t samples, std::uint64_t seed) {
+  const torch::Generator random = make_generator(seed, "chords");
+  const torch::Tensor time = torch::arange(samples, torch::kFloat32) / 24000.0;
+  const torch::Tensor pitch = 100.0 * torch::pow(8.0, torch::rand({clips, 2, 1}, random));
+  const torch::Tensor waves = torch::sin(2.0 * std::numbers::pi * pitch * time).mean(1);
+  return 0.5 * waves * torch::exp(-3.0 * time);
+}
+
+/// A store of mixtures that keeps the audio of all its clips, `[clip, sample]`, in whole frames.
+inline void write_sounds(const std::filesystem::path& store, const torch::Tensor& train,
+                         const torch::Tensor& validation) {
+  const auto codec = codec::make_codec("mel@griffin-lim");
+  data::StoreInfo info{"mel", 24000, 128, train.size(1) / codec->hop(), {}, 0};
+  data::StoreWriter writer(store, info);
+  writer.add("train", codec->encode(train.unsqueeze(1)), {}, train, {});
+  writer.add("validation", codec->encode(validation.unsqueeze(1)), {}, validation, {});
+  writer.finish();
+}
+
+/// A tiny vocoder; `training` adds keys to [training], `more` tables and keys after [vocoder]'s.
+inline std::string vocoder_configuration(const std::filesystem::path& store,
+                                         const std::filesystem::path& output, const std::string& training,
+                                         const std::string& more = {}) {
+  return fmt::format(R"([data]
+store = "{}"
+[training]
+output = "{}"
+name = "tiny-vocoder"
+batch_size = 2
+crop_frames = 8
+log_every = 1
+learning_rate = 2e-3
+{}
+[vocoder]
+channels = 8
+blocks = 1
+kernel = 3
+expansion = 16
+{}
+)",
+                     store.string(), output.string(), training, more);
 }
 
 inline io::Config parsed(const std::string& text) { return io::Config::parse(text, "test configuration"); }

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <filesystem>
+#include <memory>
+
 #include "partita/audio/stft.hpp"
 #include "partita/codec/codec.hpp"
 
@@ -17,14 +20,25 @@ struct MelCodecOptions {
   int griffin_lim_iterations = 60;
 };
 
+class MelVocoderImpl;
+
 /// Compressed mel magnitudes as latents: non-negative, nearly additive, no weights to download.
-/// Decoded by fast Griffin-Lim (Perraudin 2013) from a deterministic start.
+/// Decoded by fast Griffin-Lim (Perraudin 2013) from a deterministic start, or by a network (MelVocoder).
 class MelCodec final : public Codec {
  public:
-  explicit MelCodec(const MelCodecOptions& options = {}, torch::Device device = torch::kCPU);
+  /// `vocoder`: the folder of a MelVocoder, read when something is decoded for the first time; empty:
+  /// Griffin-Lim alone.
+  explicit MelCodec(const MelCodecOptions& options = {}, torch::Device device = torch::kCPU,
+                    std::filesystem::path vocoder = {});
 
   torch::Tensor encode(const torch::Tensor& samples) override;
+  /// Throws CodecError or io::IoError for a vocoder that cannot be used.
   torch::Tensor decode(const torch::Tensor& latents) override;
+  /// Latents to `[batch, frame · hop()]`, by Griffin-Lim.
+  [[nodiscard]] torch::Tensor griffin_lim(const torch::Tensor& latents) const;
+  /// The same at once, by phases that advance with the partials (SPSI, Beauregard, Harish & Wyse 2015):
+  /// rougher, but of the right pitch. What a vocoder starts from.
+  [[nodiscard]] torch::Tensor single_pass(const torch::Tensor& latents) const;
   torch::Tensor power_spectrum(const torch::Tensor& latents, std::int64_t window) override;
   torch::Tensor superpose(const torch::Tensor& components) override;
   torch::Tensor power_shares(const torch::Tensor& components) override;
@@ -38,12 +52,15 @@ class MelCodec final : public Codec {
 
  private:
   [[nodiscard]] torch::Tensor band_powers(const torch::Tensor& latents) const;
+  [[nodiscard]] torch::Tensor magnitudes(const torch::Tensor& latents) const;
 
   MelCodecOptions options_;
   torch::Device device_;
   audio::Stft stft_;
   torch::Tensor filters_;  ///< `[band, bin]`
   torch::Tensor spread_;   ///< `[bin, band]`
+  std::filesystem::path vocoder_folder_;
+  std::shared_ptr<MelVocoderImpl> vocoder_;
 };
 
 }  // namespace partita::codec

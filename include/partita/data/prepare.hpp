@@ -19,7 +19,8 @@ struct PrepareOptions {
   std::string codec = "mel";
   double clip_seconds = 7.0;
   double minimum_rms = 0.01;               ///< clips in which a source stays under this are left out
-  std::int64_t validation_waveforms = 64;  ///< clips of the validation and test splits kept as audio too
+  std::int64_t train_waveforms = 0;        ///< clips of the training split kept as audio too
+  std::int64_t validation_waveforms = 64;  ///< the same of the validation and test splits, of each
   int workers = 0;                         ///< processes; 0: one a core
 };
 

@@ -52,6 +52,18 @@ class LatentStore {
   /// Source latents, float32 `[batch, source, channel, frame]`. Throws DataError without stems.
   [[nodiscard]] torch::Tensor sources(const std::vector<std::int64_t>& clips) const;
   [[nodiscard]] bool has_audio() const;
+  /// Clips kept as audio: the first so many.
+  [[nodiscard]] std::int64_t audio_clips() const;
+  /// Samples of each of them. Throws DataError where none is kept.
+  [[nodiscard]] std::int64_t audio_length() const;
+  /// Sounds of a clip that is kept as audio: its mixture and its sources.
+  [[nodiscard]] std::int64_t sounds() const { return 1 + static_cast<std::int64_t>(info_.sources.size()); }
+  /// `length` samples of each `clips[i]`'s sound `sounds[i]` (0: the mixture, k: source k − 1), from
+  /// `offsets[i]` on: reads no more than these. `[batch, sample]`, float32.
+  [[nodiscard]] torch::Tensor audio_crops(const std::vector<std::int64_t>& clips,
+                                          const std::vector<std::int64_t>& sounds,
+                                          const std::vector<std::int64_t>& offsets,
+                                          std::int64_t length) const;
   /// All kept audio, that of clip i in row i: `[n, sample]` and `[n, source, sample]`, float32.
   [[nodiscard]] torch::Tensor mixture_audio() const;
   [[nodiscard]] torch::Tensor source_audio() const;
@@ -61,7 +73,9 @@ class LatentStore {
     std::int64_t first = 0;
   };
   [[nodiscard]] Shard open_shard(const std::filesystem::path& path) const;
+  [[nodiscard]] const Shard& shard_of(std::int64_t clip) const;
   [[nodiscard]] torch::Tensor row(std::int64_t clip, torch::Tensor StoreClips::*part) const;
+  [[nodiscard]] torch::Tensor sound(std::int64_t clip, std::int64_t index) const;
   [[nodiscard]] torch::Tensor latents(const std::vector<torch::Tensor>& rows) const;
   [[nodiscard]] torch::Tensor joined(torch::Tensor StoreClips::*part, const char* what) const;
 

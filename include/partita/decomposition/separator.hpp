@@ -25,6 +25,9 @@ struct SeparatorOptions {
   std::int64_t steps = 20;
   std::uint64_t seed = 0;
   Refinement refinement = Refinement::Best;
+  /// What turns components of the codec "mel" into sound without refinement: a vocoder's name, "griffin-lim",
+  /// or, empty, the vocoder "mel-vocoder" where there is one.
+  std::string vocoder;
   bool consistency = false;
   double overlap = 0.25;  ///< of the model's window
   double mask_power = 2.0;

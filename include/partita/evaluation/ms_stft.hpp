@@ -13,4 +13,10 @@ namespace partita::evaluation {
 /// signals of 1024 samples or fewer.
 [[nodiscard]] double ms_stft_distance(const torch::Tensor& estimate, const torch::Tensor& reference);
 
+/// The same to learn from, of `[batch, sample]`: differentiable, the mean over the batch of each sound's own,
+/// and finite for silence (magnitudes are over the window's energy, so that constants mean the same at each;
+/// −60 dB is added to what squared errors are divided by, and 1e-6 within the logarithms, whose gradients
+/// grow without bound as signals fade). Throws as `ms_stft_distance`.
+[[nodiscard]] torch::Tensor ms_stft_loss(const torch::Tensor& estimate, const torch::Tensor& reference);
+
 }  // namespace partita::evaluation

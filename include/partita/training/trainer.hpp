@@ -44,7 +44,7 @@ struct TrainingOptions {
 /// Reads and range-checks them. Throws io::IoError naming the key.
 [[nodiscard]] TrainingOptions training_options(const io::Config& config);
 
-/// Reads the configuration of either kind of training whole, as training would. Throws io::IoError naming the
+/// Reads the configuration of any kind of training whole, as training would. Throws io::IoError naming the
 /// key that is wrong or unknown.
 void check_configuration(const io::Config& config);
 
@@ -63,8 +63,14 @@ void train_decomposition(const io::Config& config, bool resume, torch::Device de
 /// comes out is the decomposition's with the mask network added.
 void train_masks(const io::Config& config, bool resume, torch::Device device, Progress& progress);
 
+/// `partita train codec`: a vocoder that turns mel latents into sound (codec::MelVocoder), from the sounds of
+/// a store that keeps the audio of its training clips, by the distance of spectra and, in a second stage,
+/// against discriminators. As `train_decomposition` otherwise; the model folder that comes out is of kind
+/// "codec".
+void train_codec(const io::Config& config, bool resume, torch::Device device, Progress& progress);
+
 enum class Pick {
-  Best,   ///< by validation in the last stage: SI-SDR where stems are known, the loss elsewhere
+  Best,   ///< by validation in the last stage: SI-SDR where stems are taken apart, the loss elsewhere
   Newest  ///< the last checkpoint
 };
 

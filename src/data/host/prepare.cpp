@@ -29,6 +29,9 @@ void check(const PrepareOptions& options) {
   if (!(options.clip_seconds > 0.0 && options.clip_seconds <= 600.0)) {
     fail<UsageError>("clip_seconds: expected more than 0 and at most 600, found {}", options.clip_seconds);
   }
+  if (options.train_waveforms < 0) {
+    fail<UsageError>("train_waveforms: expected 0 or more, found {}", options.train_waveforms);
+  }
   if (options.workers < 0) fail<UsageError>("workers: expected 0 or more, found {}", options.workers);
   if (!(options.minimum_rms >= 0.0)) {
     fail<UsageError>("minimum_rms: expected 0 or more, found {}", options.minimum_rms);
@@ -47,6 +50,7 @@ io::Json recipe(const PrepareOptions& options) {
           {"sources", options.sources},
           {"clip_seconds", options.clip_seconds},
           {"minimum_rms", options.minimum_rms},
+          {"train_waveforms", options.train_waveforms},
           {"validation_waveforms", options.validation_waveforms}};
 }
 
@@ -85,10 +89,9 @@ std::vector<TrackGroup> group_tracks(const PrepareOptions& options, const Tracks
       if (i % kTracksPerGroup == 0)
         groups.push_back({split, fmt::format("{:06}", i / kTracksPerGroup), {}, {}});
       groups.back().tracks.push_back(tracks[i]);
-      groups.back().kept.push_back(split == "train"
-                                       ? 0
-                                       : share(options.validation_waveforms, static_cast<std::int64_t>(i),
-                                               static_cast<std::int64_t>(tracks.size())));
+      groups.back().kept.push_back(
+          share(split == "train" ? options.train_waveforms : options.validation_waveforms,
+                static_cast<std::int64_t>(i), static_cast<std::int64_t>(tracks.size())));
     }
   }
   return groups;

@@ -69,7 +69,8 @@ class Trained : public CommandLine {
   }
 
   /// Kills a run twenty times at random moments, lets it end, and compares it with one left alone.
-  void expect_equal_after_kills(const std::string& kind) const {
+  void expect_equal_after_kills(const std::string& kind,
+                                const std::string& weights = "model.safetensors") const {
     expect_done(run(training("straight", false, kind)));
     std::mt19937 random(5);
     int killed = 0;
@@ -90,8 +91,7 @@ class Trained : public CommandLine {
     for (const auto& [name, tensor] : straight->state)
       EXPECT_TRUE(torch::equal(tensor, resumed->state.at(name))) << name;
     EXPECT_EQ(bytes_of(in("straight") / "validation.csv"), bytes_of(in("killed") / "validation.csv"));
-    EXPECT_TRUE(bytes_of(in("straight") / "model" / "model.safetensors") ==
-                bytes_of(in("killed") / "model" / "model.safetensors"));
+    EXPECT_TRUE(bytes_of(in("straight") / "model" / weights) == bytes_of(in("killed") / "model" / weights));
   }
 
   /// `count` processes that train together.
@@ -163,6 +163,20 @@ dilations = [1, 2]
                                               name));
   }
   expect_equal_after_kills("masks");
+}
+
+TEST_F(Trained, CodecKilledTwentyTimesEndsTheSame) {
+  training::fixtures::write_sounds(in("sounds"), training::fixtures::chords(5, 16 * 320, 1),
+                                   training::fixtures::chords(1, 16 * 320, 2));
+  for (const std::string name : {"straight", "killed"}) {
+    put_bytes(in(name + ".toml"),
+              training::fixtures::vocoder_configuration(
+                  "sounds", name,
+                  "reconstruction_steps = 300\nadversarial_steps = 300\ncheckpoint_every = 7\n"
+                  "validate_every = 50\nema_decay = 0.9\ngradient_clip = 1.0\n",
+                  "[adversary]\nchannels = 2\nlayers = 2\n"));
+  }
+  expect_equal_after_kills("codec", "vocoder.safetensors");
 }
 
 TEST_F(Trained, TwoRanksEqualOneOfTheWholeBatch) {

@@ -96,6 +96,23 @@ TEST(Prepare, SlakhClipsAreMeansOfTheSources) {
   EXPECT_TRUE(torch::allclose(latents, stored, 2e-3, 2e-3)) << (latents - stored).abs().max().item<double>();
 }
 
+TEST(Prepare, KeepsAudioOfTrainingClipsOnDemand) {
+  const Scratch scratch;
+  PrepareOptions options = slakh_options(scratch);
+  options.train_waveforms = 3;
+  for (const char* track : {"train/Track00001", "train/Track00002"})
+    write_slakh_track(options.input / track, 4.5);
+  Progress silent;
+  (void)prepare(options, silent);
+  const LatentStore train(options.output, "train");
+  EXPECT_EQ(train.size(), 8);
+  EXPECT_EQ(train.audio_clips(), 3);
+  const torch::Tensor sounds = train.audio_crops({1, 1, 1}, {0, 1, 2}, {0, 0, 0}, train.audio_length());
+  EXPECT_TRUE(torch::allclose(sounds[0], (sounds[1] + sounds[2]) / 2.0, 0.0, 1e-6));
+  options.train_waveforms = -1;
+  EXPECT_THROW((void)prepare(options, silent), UsageError);
+}
+
 TEST(Prepare, CountsWhatIsLeftOut) {
   const Scratch scratch;
   const PrepareOptions options = slakh_options(scratch);

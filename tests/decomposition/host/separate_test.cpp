@@ -2,6 +2,7 @@
 
 #include "../tiny_model.hpp"
 #include "partita/base/random.hpp"
+#include "support/scaling_vocoder.hpp"
 #include "support/signals.hpp"
 
 namespace partita::decomposition {
@@ -82,6 +83,32 @@ TEST(Separate, RefusesWhatIsNoWaveform) {
   EXPECT_THROW((void)separator.separate(torch::zeros({2, 0}), 44100), DecompositionError);
   EXPECT_THROW((void)separator.separate(torch::zeros({2, 100}, torch::kLong), 44100), DecompositionError);
   EXPECT_THROW((void)separator.separate(torch::zeros({2, 100}), 0), DecompositionError);
+}
+
+TEST(Separate, RawComponentsAreDecodedByTheVocoderAskedFor) {
+  const support::TemporaryFolder folder;
+  const io::ModelFolder model = tiny_model(folder);
+  const auto separated = [&](const std::string& vocoder) {
+    SeparatorOptions options = quick(Refinement::None);
+    options.vocoder = vocoder;
+    return Separator(model, options).separate(noise(1, 9000), 24000);
+  };
+  const torch::Tensor whole = separated(support::write_scaling_vocoder(folder / "whole", 1.0).string());
+  const torch::Tensor halved = separated(support::write_scaling_vocoder(folder / "halved", 0.5).string());
+  EXPECT_LT(distance(halved, 0.5 * whole), 1e-5);
+  EXPECT_GT(whole.abs().max().item<float>(), 1e-2F);
+  EXPECT_GT(distance(separated("griffin-lim"), whole), 1e-2);
+  EXPECT_THROW((void)separated("nobody"), io::IoError);
+}
+
+TEST(Separate, ACodecWithoutAVocoderRefusesOne) {
+  const support::TemporaryFolder folder;
+  std::string card = tiny_card(tiny_options());
+  card.replace(card.find("\"mel\""), 5, "\"encodec_24khz\"");
+  SeparatorOptions options = quick(Refinement::None);
+  options.vocoder = "griffin-lim";
+  const io::ModelFolder model = tiny_model(folder, tiny_options(), card);
+  EXPECT_THROW(Separator(model, options), UsageError);
 }
 
 }  // namespace
