@@ -7,6 +7,7 @@
 #include <string>
 
 #include "partita/base/progress.hpp"
+#include "partita/diffusion/sampler.hpp"
 
 namespace partita::cli {
 
@@ -21,6 +22,9 @@ struct Context {
 
 // Each adds one command, whose callback does the work.
 void add_separate(CLI::App& app, Context& context);
+void add_generate(CLI::App& app, Context& context);
+void add_vary(CLI::App& app, Context& context);
+void add_accompany(CLI::App& app, Context& context);
 void add_render(CLI::App& app, Context& context);
 void add_prepare(CLI::App& app, Context& context);
 void add_train(CLI::App& app, Context& context);
@@ -33,11 +37,19 @@ void add_evaluate_separation(CLI::App& evaluate, Context& context);
 void add_evaluate_generation(CLI::App& evaluate, Context& context);
 void add_evaluate_stems(CLI::App& evaluate, Context& context);
 void add_evaluate_diversity(CLI::App& evaluate, Context& context);
+void add_evaluate_recomposition(CLI::App& evaluate, Context& context);
 void add_evaluate_codec(CLI::App& evaluate, Context& context);
 
 /// "-d,--device": cpu, cuda, cuda:N.
 inline void add_device_option(CLI::App& command, std::string& device) {
   command.add_option("-d,--device", device, "cpu, cuda or cuda:N")->capture_default_str();
+}
+
+/// "--sampler": euler, midpoint, dpmpp2m.
+inline void add_sampler_option(CLI::App& command, std::string& sampler) {
+  command.add_option("--sampler", sampler, "solver of the sampling steps (diffusion models)")
+      ->check(CLI::IsMember(diffusion::solver_names()))
+      ->capture_default_str();
 }
 
 /// "drums,bass" as a list.
@@ -49,7 +61,7 @@ inline CLI::Option* add_names_option(CLI::App& command, const std::string& flag,
 /// "--vocoder": of components that are decoded as they are.
 inline void add_vocoder_option(CLI::App& command, std::string& vocoder) {
   command.add_option("--vocoder", vocoder,
-                     "what decodes mel components without refinement: a vocoder, or griffin-lim; default: "
+                     "what turns mel latents into sound: a vocoder, or griffin-lim; default: "
                      "mel-vocoder where there is one");
 }
 

@@ -10,6 +10,7 @@ void add_evaluate(CLI::App& app, Context& context) {
   add_evaluate_stems(*command, context);
   add_evaluate_generation(*command, context);
   add_evaluate_diversity(*command, context);
+  add_evaluate_recomposition(*command, context);
   add_evaluate_codec(*command, context);
 }
 

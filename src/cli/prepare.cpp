@@ -62,6 +62,11 @@ void add_prepare(CLI::App& app, Context& context) {
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   command
+      ->add_option("--waveforms", arguments->options.validation_waveforms,
+                   "clips of the validation and test splits that are kept as audio too, to be measured on")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  command
       ->add_option("--minimum-rms", arguments->options.minimum_rms,
                    "clips with a source quieter than this are left out")
       ->capture_default_str();

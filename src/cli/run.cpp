@@ -88,6 +88,9 @@ int run(int argc, const char* const* argv) {
   });
 
   add_separate(app, context);
+  add_generate(app, context);
+  add_vary(app, context);
+  add_accompany(app, context);
   add_render(app, context);
   add_prepare(app, context);
   add_train(app, context);

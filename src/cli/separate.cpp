@@ -22,7 +22,7 @@ struct Arguments {
   decomposition::SeparatorOptions separator;
   decomposition::SongOptions song;
   bool flac = false, mp3 = false, int24 = false, float32 = false;
-  std::string consistency = "off";
+  std::string consistency = "off", sampler = "euler";
 };
 
 void choose_format(const Arguments& arguments, decomposition::SongOptions& song) {
@@ -62,6 +62,7 @@ void say(const decomposition::SongResult& result, audio::ClipMode mode) {
 void separate(Arguments& arguments, const Context& context) {
   if (arguments.songs.empty()) fail<UsageError>("no song given: partita separate SONG...");
   arguments.separator.consistency = arguments.consistency == "on";
+  arguments.separator.solver = diffusion::parse_solver(arguments.sampler);
   choose_format(arguments, arguments.song);
   evaluation::NamedSource system =
       evaluation::make_source(arguments.model, arguments.separator, parse_device(arguments.device));
@@ -101,6 +102,7 @@ void add_separate(CLI::App& app, Context& context) {
   command->add_option("--steps", a.separator.steps, "sampling steps (diffusion models)")
       ->capture_default_str()
       ->check(CLI::Range(1, 10000));
+  add_sampler_option(*command, a.sampler);
   command
       ->add_option(
           "--refine", a.separator.refinement,

@@ -56,6 +56,8 @@ void add_train(CLI::App& app, Context& context) {
            training::train_masks);
   add_kind(*command, context, "codec", "learn to turn mel latents into sound (a vocoder)",
            training::train_codec);
+  add_kind(*command, context, "prior",
+           "learn to make parts anew, from a decomposition's latents (section 3.2)", training::train_prior);
   add_export(*command, context);
 }
 

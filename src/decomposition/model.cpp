@@ -1,6 +1,8 @@
 #include "partita/decomposition/model.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 #include <utility>
 
 #include "partita/base/join.hpp"
@@ -113,6 +115,36 @@ void check_decompose(DecompositionModelImpl& model, const torch::Tensor& x, cons
   }
 }
 
+void check_render(DecompositionModelImpl& model, const torch::Tensor& z, const DecomposeOptions& options) {
+  if (model.is_training()) {
+    fail<DecompositionError>("render: the model is in training mode; call eval() first");
+  }
+  if (options.consistency) fail<DecompositionError>("render: there is no mixture to be consistent with");
+  const std::int64_t stride = model.latent_stride(), multiple = model.unet->frame_multiple();
+  if (!z.defined() || z.dim() != 4 || z.size(1) != model.component_count() || z.size(3) == 0 ||
+      z.size(3) * stride % multiple != 0) {
+    fail<DecompositionError>(
+        "render: z is {}, expected [batch, {}, channels, frames] with frames × {} a multiple of {}; pad or "
+        "crop",
+        shape_text(z), model.component_count(), stride, multiple);
+  }
+}
+
+/// All components along their trajectories from one noise; an auto-encoder's in one step.
+torch::Tensor sampled(DecompositionModelImpl& model, const torch::Tensor& z, std::int64_t frames,
+                      const diffusion::Network& network, const DecomposeOptions& options,
+                      torch::Generator generator) {
+  const std::int64_t batch = z.size(0), channels = model.options().encoder.in_dim;
+  const std::vector<std::int64_t> shape{batch, model.component_count(), channels, frames};
+  if (model.options().autoencoder) {
+    return network(z.new_zeros({1}).expand(shape), torch::zeros({batch}, z.options()));
+  }
+  const torch::Tensor base =
+      torch::randn({batch, channels, frames}, std::move(generator), torch::kFloat32).to(z.options());
+  return diffusion::sample({model.options().variant, options.steps, options.solver}, network,
+                           base.unsqueeze(1).expand(shape));
+}
+
 }  // namespace
 
 DecompositionModelImpl::DecompositionModelImpl(ModelOptions options)
@@ -194,19 +226,26 @@ torch::Tensor DecompositionModelImpl::compose(const torch::Tensor& components) c
 
 std::int64_t DecompositionModelImpl::component_count() const { return options_.encoder.n_comp; }
 
+std::int64_t DecompositionModelImpl::latent_stride() const {
+  const std::vector<std::int64_t>& strides = options_.encoder.strides;
+  return std::accumulate(strides.begin(), strides.end(), std::int64_t{1}, std::multiplies<>());
+}
+
 torch::Tensor decompose(DecompositionModel& model, const torch::Tensor& x, const DecomposeOptions& options,
                         torch::Generator generator) {
   check_decompose(*model, x, options);
   const torch::NoGradGuard no_grad;
   const torch::Tensor z = model->encode(x);
-  const diffusion::Network network = joint_network(*model, x, z, options.consistency);
-  const std::vector<std::int64_t> shape{x.size(0), model->component_count(), x.size(1), x.size(2)};
-  if (model->options().autoencoder) {
-    return network(x.unsqueeze(1).expand(shape), torch::zeros({x.size(0)}, x.options()));
-  }
-  const torch::Tensor base = torch::randn(x.sizes(), std::move(generator), torch::kFloat32).to(x.options());
-  return diffusion::sample_euler({model->options().variant, options.steps}, network,
-                                 base.unsqueeze(1).expand(shape));
+  return sampled(*model, z, x.size(2), joint_network(*model, x, z, options.consistency), options,
+                 std::move(generator));
+}
+
+torch::Tensor render(DecompositionModel& model, const torch::Tensor& z, const DecomposeOptions& options,
+                     torch::Generator generator) {
+  check_render(*model, z, options);
+  const torch::NoGradGuard no_grad;
+  return sampled(*model, z, z.size(3) * model->latent_stride(), joint_network(*model, {}, z, false), options,
+                 std::move(generator));
 }
 
 }  // namespace partita::decomposition

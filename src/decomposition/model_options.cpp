@@ -130,8 +130,15 @@ std::string encoder_toml(const nn::SemanticEncoderOptions& encoder) {
   return text;
 }
 
-std::string unet_toml(const nn::UNetOptions& unet) {
-  std::string text = "\n[model.unet]\n";
+}  // namespace
+
+nn::UNetOptions unet_options(const io::Config& table, nn::UNetOptions unet) {
+  read_unet(Reader(table), unet);
+  return unet;
+}
+
+std::string to_toml(const nn::UNetOptions& unet, const std::string& name) {
+  std::string text = fmt::format("\n[{}]\n", name);
   text += fmt::format("channels = {}\nkernels = {}\nstrides = {}\nattn = {}\n", list(unet.channels),
                       list(unet.kernels), list(unet.strides), list(unet.attn));
   text += fmt::format("cond_dim = {}\ntcond_dim = {}\nfactor = {}\nendpoint = {}\n", unet.cond_dim,
@@ -142,8 +149,6 @@ std::string unet_toml(const nn::UNetOptions& unet) {
                       unet.use_nearest);
   return text;
 }
-
-}  // namespace
 
 ModelOptions model_options(const io::Config& config) {
   ModelOptions options;
@@ -192,7 +197,7 @@ std::string to_toml(const ModelOptions& options) {
              options.comp_function, variant, options.component_activation,
              options.latent_hops.empty() ? "" : fmt::format("latent_hops = {}\n", list(options.latent_hops)),
              number(options.latent_noise), options.autoencoder) +
-         encoder_toml(options.encoder) + unet_toml(options.unet);
+         encoder_toml(options.encoder) + to_toml(options.unet, "model.unet");
 }
 
 }  // namespace partita::decomposition

@@ -5,30 +5,31 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <set>
 #include <string_view>
 
-#include "partita/base/interrupt.hpp"
 #include "partita/base/random.hpp"
+#include "partita/diffusion/windows.hpp"
 #include "partita/io/safetensors.hpp"
 
 namespace partita::decomposition {
 namespace {
 
-using torch::indexing::Slice;
-
 /// Windows that an auto-encoder takes apart at once.
 constexpr std::int64_t kWindowsAtOnce = 4;
 
-void check_card(const io::ModelFolder& folder) {
+void check_kind(const io::ModelFolder& folder) {
   if (folder.kind() != "decomposition") {
     fail<DecompositionError>("{}: expected a model of kind 'decomposition', found kind '{}'",
                              folder.path().string(), folder.kind());
   }
-  constexpr std::array<std::string_view, 12> known{"name",    "kind",     "codec", "components",
-                                                   "licence", "model",    "data",  "window_frames",
-                                                   "metrics", "training", "files", "masks"};
+}
+
+void check_card(const io::ModelFolder& folder) {
+  check_kind(folder);
+  constexpr std::array<std::string_view, 13> known{
+      "name",          "kind",    "codec",    "components", "licence", "model", "data",
+      "window_frames", "metrics", "training", "files",      "masks",   "prior"};
   for (const std::string& key : folder.card().keys()) {
     if (std::find(known.begin(), known.end(), key) == known.end()) {
       fail<DecompositionError>("{}: unknown key '{}' in model.toml; expected {}", folder.path().string(), key,
@@ -80,35 +81,16 @@ std::string codec_name(const std::string& codec, const std::string& vocoder) {
   return codec + "@" + vocoder;
 }
 
-/// Starts of windows of `length` over `frames`: the first at the start, the last at the end, evenly
-/// spread, overlapping by at least `overlap` of a window.
-std::vector<std::int64_t> window_starts(std::int64_t frames, std::int64_t length, double overlap) {
-  const std::int64_t span = frames - length;
-  if (span <= 0) return {0};
-  const auto stride = std::max<std::int64_t>(
-      1, static_cast<std::int64_t>(std::floor(static_cast<double>(length) * (1.0 - overlap))));
-  const std::int64_t gaps = (span + stride - 1) / stride;
-  std::vector<std::int64_t> starts;
-  starts.reserve(static_cast<std::size_t>(gaps) + 1);
-  for (std::int64_t i = 0; i <= gaps; ++i) starts.push_back(i * span / gaps);
-  return starts;
-}
-
-/// Demucs's triangular weights.
-torch::Tensor triangle(std::int64_t length, const torch::Tensor& like) {
-  const torch::Tensor rising = torch::arange(1, length + 1, like.options());
-  return torch::minimum(rising, rising.flip(0));
-}
-
-/// The last frame repeated until `frames` are there.
-torch::Tensor extended(const torch::Tensor& latents, std::int64_t frames) {
-  const std::int64_t missing = frames - latents.size(-1);
-  if (missing <= 0) return latents;
-  const torch::Tensor last = latents.index({Slice(), Slice(-1)});
-  return torch::cat({latents, last.expand({latents.size(0), missing})}, -1);
-}
-
 }  // namespace
+
+DecompositionModel load_model(const io::ModelFolder& folder, torch::Device device) {
+  check_kind(folder);
+  DecompositionModel model(model_options(folder.card()));
+  io::load_state(*model, folder.weights().tensors(), folder.path().string());
+  model->to(device);
+  model->eval();
+  return model;
+}
 
 Separator::Separator(const io::ModelFolder& folder, const SeparatorOptions& options, torch::Device device)
     : options_(options), device_(device) {
@@ -122,16 +104,13 @@ Separator::Separator(const io::ModelFolder& folder, const SeparatorOptions& opti
   codec_ = codec::make_codec(codec_name(card.get<std::string>("codec"), options.vocoder), device);
   check_fit(where, architecture, *codec_);
   window_frames_ = card.get<std::int64_t>("window_frames", window_frames_);
-  model_ = DecompositionModel(architecture);
+  model_ = load_model(folder, device);
   const std::int64_t multiple = model_->unet->frame_multiple();
   if (window_frames_ < 1 || window_frames_ % multiple != 0) {
     fail<DecompositionError>(
         "{}: window_frames must be a positive multiple of {} (the U-Net's strides), found {}", where,
         multiple, window_frames_);
   }
-  io::load_state(*model_, folder.weights().tensors(), where);
-  model_->to(device);
-  model_->eval();
   load_masks(folder);
 }
 
@@ -154,7 +133,7 @@ void Separator::load_masks(const io::ModelFolder& folder) {
 /// Windows x `[window, channel, frame]` taken apart, the first being window number `first_window`.
 torch::Tensor Separator::components_of(const torch::Tensor& x, std::int64_t first_window) {
   if (masks_) return codec_->share_out(x, masks_->forward(x));
-  return decompose(model_, x, {options_.steps, options_.consistency},
+  return decompose(model_, x, {options_.steps, options_.consistency, options_.solver},
                    make_generator(options_.seed, "separate", static_cast<std::uint64_t>(first_window)));
 }
 
@@ -164,32 +143,15 @@ torch::Tensor Separator::decompose_latents(const torch::Tensor& latents) {
                              codec_->latent_dim(), latents.dim(), latents.numel());
   }
   const torch::NoGradGuard no_grad;
-  const std::int64_t multiple = model_->unet->frame_multiple();
-  const std::int64_t whole = (latents.size(1) + multiple - 1) / multiple * multiple;
-  const std::int64_t length = std::min(whole, window_frames_);
-  const torch::Tensor x = extended(latents.to(device_), length);
-  const std::vector<std::int64_t> starts = window_starts(x.size(1), length, options_.overlap);
-  const auto count = static_cast<std::int64_t>(starts.size());
+  const std::int64_t whole = diffusion::rounded_up(latents.size(1), model_->unet->frame_multiple());
+  const torch::Tensor x = diffusion::extended(latents.to(device_), std::min(whole, window_frames_));
   // One generator serves a call of `decompose`, so noise that depends on the window alone needs a
   // call for each; an auto-encoder and a mask network draw none.
   const std::int64_t at_once = masks_ || model_->options().autoencoder ? kWindowsAtOnce : 1;
-  const torch::Tensor fade = triangle(length, x);
-  torch::Tensor sum = x.new_zeros({model_->component_count(), x.size(0), x.size(1)});
-  torch::Tensor weight = x.new_zeros({x.size(1)});
-  for (std::int64_t first = 0; first < count; first += at_once) {
-    throw_if_interrupted();
-    std::vector<torch::Tensor> windows;
-    for (std::int64_t i = first; i < std::min(first + at_once, count); ++i) {
-      windows.push_back(x.narrow(1, starts[static_cast<std::size_t>(i)], length));
-    }
-    const torch::Tensor parts = components_of(torch::stack(windows), first);
-    for (std::int64_t i = 0; i < parts.size(0); ++i) {
-      const std::int64_t start = starts[static_cast<std::size_t>(first + i)];
-      sum.narrow(2, start, length).add_(parts[i] * fade);
-      weight.narrow(0, start, length).add_(fade);
-    }
-  }
-  return (sum / weight).slice(2, 0, latents.size(1));
+  const torch::Tensor parts = diffusion::in_windows(
+      x, {window_frames_, options_.overlap, 1, at_once},
+      [this](const torch::Tensor& windows, std::int64_t first) { return components_of(windows, first); });
+  return parts.slice(2, 0, latents.size(1));
 }
 
 }  // namespace partita::decomposition

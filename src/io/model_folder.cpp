@@ -76,6 +76,8 @@ ModelFolder::ModelFolder(fs::path folder) : folder_(tidy(folder)), card_(load_ca
   for (const std::string& file : files.keys()) verify(folder_, file, files.get<std::string>(file));
 }
 
+std::vector<std::string> ModelFolder::files() const { return card_.table("files").keys(); }
+
 std::string ModelFolder::name() const {
   return card_.get<std::string>("name", fs::absolute(folder_).filename().string());
 }

@@ -8,6 +8,7 @@
 #include "partita/io/model_folder.hpp"
 #include "partita/io/sha256.hpp"
 #include "partita/training/checkpoint.hpp"
+#include "prior_objective.hpp"
 #include "remix_objective.hpp"
 #include "toml_text.hpp"
 #include "vocoder_objective.hpp"
@@ -73,15 +74,30 @@ std::string metrics_table(const char* table, const Figures& figures) {
   return text;
 }
 
-/// A decomposition's card without what a mask network brings anew, in TOML's own order of keys.
-std::string card_of(const io::ModelFolder& decomposition, const std::string& name) {
+/// What is added to a decomposition's folder, under its table of the card and its file.
+struct Addition {
+  std::string table, file;
+};
+
+/// A decomposition's card without what is added anew, in TOML's own order of keys.
+std::string card_of(const io::ModelFolder& decomposition, const std::string& name, const Addition& addition) {
   toml::table card = toml::parse(decomposition.card().text());
   card.insert_or_assign("name", name);
-  card.erase("masks");
+  card.erase(addition.table);
   card.erase("files");
   std::ostringstream text;
   text << card << "\n\n";
   return text.str();
+}
+
+/// The decomposition's folder with the addition, `text` being its part of the card.
+void write_with_addition(const std::filesystem::path& model_folder, const io::ModelFolder& decomposition,
+                         const std::string& name, const Addition& addition, const std::string& text,
+                         io::TensorMap weights) {
+  std::map<std::string, io::TensorMap> files;
+  for (const std::string& file : decomposition.files()) files[file] = decomposition.weights(file).tensors();
+  files[addition.file] = std::move(weights);
+  io::write_model_folder(model_folder, card_of(decomposition, name, addition) + text, files);
 }
 
 void export_decomposition(const Checkpoint& checkpoint, const io::Config& config,
@@ -112,13 +128,29 @@ void export_masks(const Checkpoint& checkpoint, const io::Config& config,
   const io::TensorMap half = halved(weights_of(checkpoint));
   io::load_state(objective.module(), half, "checkpoint");
   const Figures figures = objective.validate().figures;
-  const std::string card = card_of(decomposition, options.name) + decomposition::to_toml(objective.masks()) +
-                           data_table("masks.data", objective.store(), options) +
-                           training_table("masks.training", checkpoint, options) +
-                           metrics_table("masks.metrics", figures);
-  io::write_model_folder(model_folder, card,
-                         {{"model.safetensors", decomposition.weights().tensors()},
-                          {decomposition::kMasksFile, io::select(half, "student")}});
+  write_with_addition(
+      model_folder, decomposition, options.name, {"masks", decomposition::kMasksFile},
+      decomposition::to_toml(objective.masks()) + data_table("masks.data", objective.store(), options) +
+          training_table("masks.training", checkpoint, options) + metrics_table("masks.metrics", figures),
+      io::select(half, "student"));
+}
+
+void export_prior(const Checkpoint& checkpoint, const io::Config& config,
+                  const std::filesystem::path& model_folder) {
+  const TrainingOptions options = training_options(config);
+  const MaskingOptions masking = masking_options(config);
+  const io::ModelFolder decomposition(io::find_model(masking.decomposition));
+  PriorObjective objective(options, masking, recomposition::prior_options(config), decomposition,
+                           torch::kCPU);
+  const io::TensorMap half = halved(weights_of(checkpoint));
+  io::load_state(objective.module(), half, "checkpoint");
+  const Figures figures = objective.validate().figures;
+  write_with_addition(
+      model_folder, decomposition, options.name, {"prior", decomposition::kPriorFile},
+      recomposition::to_toml(objective.prior()) + data_table("prior.data", objective.store(), options) +
+          training_table("prior.training", checkpoint, options) +
+          fmt::format("p_mask = {:.3f}\n", masking.p_mask) + metrics_table("prior.metrics", figures),
+      half);
 }
 
 void export_codec(const Checkpoint& checkpoint, const io::Config& config,
@@ -147,6 +179,8 @@ void export_run(const std::filesystem::path& run, const std::filesystem::path& m
     export_masks(checkpoint, config, model_folder);
   } else if (config.has("vocoder")) {
     export_codec(checkpoint, config, model_folder);
+  } else if (config.has("masking")) {
+    export_prior(checkpoint, config, model_folder);
   } else {
     export_decomposition(checkpoint, config, model_folder);
   }

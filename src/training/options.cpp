@@ -161,4 +161,23 @@ std::vector<Stage> vocoder_stages(const io::Config& config, const TrainingOption
   return stages;
 }
 
+MaskingOptions masking_options(const io::Config& config) {
+  const io::Config table = config.table("masking");
+  MaskingOptions options;
+  options.decomposition = table.get<std::string>("decomposition");
+  options.p_mask = table.get<double>("p_mask", options.p_mask);
+  options.epochs = table.get<double>("epochs", options.epochs);
+  options.steps = table.get<std::int64_t>("steps", options.epochs > 0.0 ? 1 : options.steps);
+  table.require(options.p_mask >= 0.0 && options.p_mask <= 1.0, "p_mask", "a probability");
+  table.require(options.steps > 0, "steps", "1 or more");
+  table.require(options.epochs >= 0.0 && !(table.has("epochs") && table.has("steps")), "epochs",
+                "0 or more, in place of steps");
+  return options;
+}
+
+std::vector<Stage> prior_stages(const MaskingOptions& masking, const TrainingOptions& options) {
+  return {{"prior", masking.steps, options.learning_rate, options.final_learning_rate, options.warmup_steps,
+           masking.epochs}};
+}
+
 }  // namespace partita::training

@@ -10,18 +10,6 @@
 namespace partita::training {
 namespace {
 
-decomposition::DecompositionModel loaded(const io::ModelFolder& folder, torch::Device device) {
-  if (folder.kind() != "decomposition") {
-    fail<TrainingError>("{}: remix.decomposition must be a model of kind 'decomposition', found kind '{}'",
-                        folder.path().string(), folder.kind());
-  }
-  decomposition::DecompositionModel model(decomposition::model_options(folder.card()));
-  io::load_state(*model, folder.weights().tensors(), folder.path().string());
-  model->to(device);
-  model->eval();
-  return model;
-}
-
 std::vector<Batches> batches_of(const data::LatentStore& store, const TrainingOptions& options,
                                 std::int64_t components) {
   std::vector<Batches> batches;
@@ -62,7 +50,7 @@ RemixObjective::RemixObjective(const TrainingOptions& options, const RemixOption
       train_(options.store, "train"),
       validation_(open_validation(options.store)),
       codec_(codec::make_codec(train_.info().codec, device)),
-      decomposition_(loaded(decomposition, device)),
+      decomposition_(decomposition::load_model(decomposition, device)),
       batches_(batches_of(train_, options, decomposition_->component_count())),
       stages_(remix_stages(remix, options)),
       networks_(seeded(masks, options.seed)) {

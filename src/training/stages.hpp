@@ -53,4 +53,16 @@ struct AdversaryOptions {
 /// reconstruction_steps, adversarial_steps and adversarial_learning_rate of [training].
 [[nodiscard]] std::vector<Stage> vocoder_stages(const io::Config& config, const TrainingOptions& options);
 
+/// What [masking] of a configuration says.
+struct MaskingOptions {
+  std::string decomposition;  ///< a model's folder or name
+  double p_mask = 0.8;        ///< how often all components are masked (paper section 3.2)
+  std::int64_t steps = 100000;
+  double epochs = 0.0;  ///< in place of steps, where more than 0
+};
+
+/// Reads and range-checks [masking]. Throws io::IoError naming the key.
+[[nodiscard]] MaskingOptions masking_options(const io::Config& config);
+[[nodiscard]] std::vector<Stage> prior_stages(const MaskingOptions& masking, const TrainingOptions& options);
+
 }  // namespace partita::training

@@ -6,6 +6,7 @@
 #include "decomposition_objective.hpp"
 #include "partita/training/checkpoint.hpp"
 #include "partita/training/loop.hpp"
+#include "prior_objective.hpp"
 #include "remix_objective.hpp"
 #include "vocoder_objective.hpp"
 
@@ -56,6 +57,21 @@ struct CodecSetup {
   }
 };
 
+struct PriorSetup {
+  TrainingOptions options;
+  MaskingOptions masking;
+  io::ModelFolder decomposition;
+  recomposition::PriorOptions prior;
+
+  explicit PriorSetup(const io::Config& config)
+      : options(training_options(config)),
+        masking(masking_options(config)),
+        decomposition(io::find_model(masking.decomposition)),
+        prior(recomposition::prior_options(config)) {
+    config.finish();
+  }
+};
+
 void check_fresh(const std::filesystem::path& run, bool resume) {
   if (!resume && has_checkpoints(run)) {
     fail<TrainingError>("{}: already holds checkpoints; go on with --resume or give another output folder",
@@ -89,6 +105,8 @@ void check_configuration(const io::Config& config) {
     (void)MasksSetup(config);
   } else if (config.has("vocoder")) {
     (void)CodecSetup(config);
+  } else if (config.has("masking")) {
+    (void)PriorSetup(config);
   } else {
     (void)DecompositionSetup(config);
   }
@@ -117,6 +135,13 @@ void train_codec(const io::Config& config, bool resume, torch::Device device, Pr
   const CodecSetup setup(config);
   run_and_export(setup.options, config, resume, device, progress, [&](torch::Device local) {
     return VocoderObjective(setup.options, setup.stages, setup.vocoder, setup.adversary, local);
+  });
+}
+
+void train_prior(const io::Config& config, bool resume, torch::Device device, Progress& progress) {
+  const PriorSetup setup(config);
+  run_and_export(setup.options, config, resume, device, progress, [&](torch::Device local) {
+    return PriorObjective(setup.options, setup.masking, setup.prior, setup.decomposition, local);
   });
 }
 

@@ -240,7 +240,7 @@ TEST(Decompose, SamplesEachComponentAloneFromOneNoise) {
       const diffusion::Network network = [&](const torch::Tensor& state, const torch::Tensor& alpha) {
         return model->component(state, alpha, z, k);
       };
-      const torch::Tensor expected = diffusion::sample_euler({variant, 5}, network, base);
+      const torch::Tensor expected = diffusion::sample({variant, 5}, network, base);
       golden::expect_close(found.select(1, k), expected, fmt::format("component {}", k));
     }
     EXPECT_FALSE(found.requires_grad());

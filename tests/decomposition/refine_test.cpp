@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "support/signals.hpp"
-#include "tiny_model.hpp"
+#include "support/tiny_model.hpp"
 
 namespace partita::decomposition {
 namespace {

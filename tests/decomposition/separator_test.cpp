@@ -5,7 +5,7 @@
 
 #include "partita/base/interrupt.hpp"
 #include "partita/base/random.hpp"
-#include "tiny_model.hpp"
+#include "support/tiny_model.hpp"
 
 namespace partita::decomposition {
 namespace {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "partita/base/interrupt.hpp"
+#include "partita/diffusion/sampler.hpp"
 #include "support/golden.hpp"
 
 namespace partita::diffusion {
@@ -24,7 +25,7 @@ void expect_trajectory(Variant variant, const Network& network, const torch::Ten
     golden::expect_close(state, expected[step - 1], fmt::format("{}, step {}", what, step));
     return state;
   };
-  const torch::Tensor last = sample_euler({variant, kGoldenSteps}, network, base, compare);
+  const torch::Tensor last = sample({variant, kGoldenSteps}, network, base, compare);
   golden::expect_close(last, expected[kGoldenSteps - 1], what);
 }
 
@@ -78,8 +79,8 @@ TEST(Iadb, ExactPredictionsReachTheData) {
   const Network clean = [&](const torch::Tensor&, const torch::Tensor&) { return x; };
   const Network direction = [&](const torch::Tensor&, const torch::Tensor&) { return x - base; };
   for (const std::int64_t steps : {1, 2, 7, 50}) {
-    golden::expect_close(sample_euler({Variant::C, steps}, clean, base), x, "c");
-    golden::expect_close(sample_euler({Variant::D, steps}, direction, base), x, "d");
+    golden::expect_close(sample({Variant::C, steps}, clean, base), x, "c");
+    golden::expect_close(sample({Variant::D, steps}, direction, base), x, "d");
   }
 }
 
@@ -95,7 +96,7 @@ TEST(Iadb, WalksThroughTheNoiseLevelsInOrder) {
     steps.push_back(step);
     return step == 4 ? torch::full_like(state, 5.0) : state;
   };
-  const torch::Tensor last = sample_euler({Variant::C, 4}, network, torch::zeros({2, 1, 3}), hook);
+  const torch::Tensor last = sample({Variant::C, 4}, network, torch::zeros({2, 1, 3}), hook);
   EXPECT_EQ(levels, (std::vector<float>{0.0F, 0.25F, 0.5F, 0.75F}));
   EXPECT_EQ(steps, (std::vector<std::int64_t>{1, 2, 3, 4}));
   EXPECT_TRUE(torch::equal(last, torch::full({2, 1, 3}, 5.0)));
@@ -112,16 +113,16 @@ TEST(Iadb, RefusesWhatDoesNotFit) {
   EXPECT_THROW((void)blend(x, x[0], torch::rand({2})), DiffusionError);
   EXPECT_THROW((void)blend(x, x, torch::rand({2, 1})), DiffusionError);
   EXPECT_THROW((void)loss(Variant::C, x[0], x, x), DiffusionError);
-  EXPECT_THROW((void)sample_euler({Variant::C, 0}, same, x), DiffusionError);
-  EXPECT_THROW((void)sample_euler({Variant::C, 2}, same, {}), DiffusionError);
-  EXPECT_THROW((void)sample_euler({Variant::C, 2}, narrow, x), DiffusionError);
-  EXPECT_THROW((void)sample_euler({Variant::C, 2}, same, x, nothing), DiffusionError);
+  EXPECT_THROW((void)sample({Variant::C, 0}, same, x), DiffusionError);
+  EXPECT_THROW((void)sample({Variant::C, 2}, same, {}), DiffusionError);
+  EXPECT_THROW((void)sample({Variant::C, 2}, narrow, x), DiffusionError);
+  EXPECT_THROW((void)sample({Variant::C, 2}, same, x, nothing), DiffusionError);
 }
 
 TEST(Iadb, StopsWhenAskedTo) {
   const InterruptRequest request;
   const Network same = [](const torch::Tensor& state, const torch::Tensor&) { return state; };
-  EXPECT_THROW((void)sample_euler({Variant::C, 2}, same, torch::zeros({1, 1, 1})), Interrupted);
+  EXPECT_THROW((void)sample({Variant::C, 2}, same, torch::zeros({1, 1, 1})), Interrupted);
 }
 
 }  // namespace

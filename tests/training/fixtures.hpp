@@ -152,6 +152,35 @@ expansion = 16
                      store.string(), output.string(), training, more);
 }
 
+/// A tiny prior of a decomposition of two components; `training` adds keys to [training], `masking` to
+/// [masking].
+inline std::string prior_configuration(const std::filesystem::path& store, const std::filesystem::path& model,
+                                       const std::filesystem::path& output, const std::string& training,
+                                       const std::string& masking) {
+  return fmt::format(R"([data]
+store = "{}"
+[training]
+output = "{}"
+name = "with-prior"
+batch_size = 4
+crop_frames = 16
+log_every = 1
+ema_decay = 0.9
+{}
+[masking]
+decomposition = "{}"
+{}
+[prior.unet]
+channels = [2, 16, 16]
+kernels = [3, 3]
+strides = [2, 2]
+attn = [0, 0]
+cond_dim = 16
+tcond_dim = 2
+)",
+                     store.string(), output.string(), training, model.string(), masking);
+}
+
 inline io::Config parsed(const std::string& text) { return io::Config::parse(text, "test configuration"); }
 
 }  // namespace partita::training::fixtures

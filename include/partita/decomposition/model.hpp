@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "partita/decomposition/composition.hpp"
-#include "partita/diffusion/iadb.hpp"
+#include "partita/diffusion/sampler.hpp"
 #include "partita/io/config.hpp"
 #include "partita/nn/mask_network.hpp"
 #include "partita/nn/semantic_encoder.hpp"
@@ -36,6 +36,12 @@ struct ModelOptions {
 /// The same as TOML text, tables [model], [model.encoder], [model.unet].
 [[nodiscard]] std::string to_toml(const ModelOptions& options);
 
+/// Reads a U-Net's table, e.g. [model.unet]; absent keys keep the values of `unet`. Throws as
+/// `model_options`.
+[[nodiscard]] nn::UNetOptions unet_options(const io::Config& table, nn::UNetOptions unet);
+/// The same as TOML text, table [name].
+[[nodiscard]] std::string to_toml(const nn::UNetOptions& options, const std::string& name);
+
 /// Reads [masks] of a configuration's root: the mask network of a model's learned refinement. Data channels
 /// and component count are the model's. Throws IoError as `model_options` does.
 [[nodiscard]] nn::MaskNetworkOptions mask_options(const io::Config& config, const ModelOptions& model);
@@ -62,6 +68,8 @@ class DecompositionModelImpl : public torch::nn::Module {
   torch::Tensor compose(const torch::Tensor& components) const;
 
   [[nodiscard]] std::int64_t component_count() const;
+  /// Frames of x for one of z: the product of the encoder's strides.
+  [[nodiscard]] std::int64_t latent_stride() const;
   [[nodiscard]] const ModelOptions& options() const { return options_; }
   void set_autoencoder(bool on) { options_.autoencoder = on; }
 
@@ -82,8 +90,13 @@ TORCH_MODULE(DecompositionModel);
 struct DecomposeOptions {
   std::int64_t steps = 100;
   bool consistency = false;  ///< add to each clean component its share of x − C(x̂) at each step (mean, sum)
+  diffusion::Solver solver = diffusion::Solver::Euler;
 };
 [[nodiscard]] torch::Tensor decompose(DecompositionModel& model, const torch::Tensor& x,
                                       const DecomposeOptions& options, torch::Generator generator);
+/// The same from given latents z `[batch, component, latent channel, latent frame]`, wherever they come from;
+/// there is no mixture to be consistent with.
+[[nodiscard]] torch::Tensor render(DecompositionModel& model, const torch::Tensor& z,
+                                   const DecomposeOptions& options, torch::Generator generator);
 
 }  // namespace partita::decomposition

@@ -18,8 +18,13 @@ namespace partita::decomposition {
 /// from the components. Best: Learned where the model has a mask network, Wiener elsewhere.
 enum class Refinement { None, Wiener, Learned, Best };
 
-/// The weights of a model's mask network, beside those of the model.
+/// The weights of a model's mask network and of its prior, beside those of the model.
 inline constexpr const char* kMasksFile = "masks.safetensors";
+inline constexpr const char* kPriorFile = "prior.safetensors";
+
+/// E and g of a model folder of kind "decomposition", on a device and in evaluation mode. Throws
+/// DecompositionError for another kind, io::IoError for weights that do not fit the card.
+[[nodiscard]] DecompositionModel load_model(const io::ModelFolder& folder, torch::Device device);
 
 struct SeparatorOptions {
   std::int64_t steps = 20;
@@ -32,6 +37,7 @@ struct SeparatorOptions {
   double overlap = 0.25;  ///< of the model's window
   double mask_power = 2.0;
   std::int64_t mask_window = 2048;  ///< STFT of the song at its own rate (scaled from 44.1 kHz)
+  diffusion::Solver solver = diffusion::Solver::Euler;
 };
 
 /// A trained decomposition model with its codec and names: what turns a mixture into stems.
@@ -39,8 +45,8 @@ class Separator {
  public:
   /// Loads a model folder of kind "decomposition": its card holds `name`, `kind`, `codec`, `components`
   /// (names, in the model's order), `window_frames` (512 unless given), the tables of `model_options`
-  /// and, with weights in "masks.safetensors", that of `mask_options`; `licence`, [data], [training]
-  /// and [metrics] may follow. Throws DecompositionError where card, codec and weights do not fit
+  /// and, with weights in "masks.safetensors", that of `mask_options`; `licence`, [data], [training],
+  /// [metrics] and [prior] may follow. Throws DecompositionError where card, codec and weights do not fit
   /// together, io::IoError for broken files, UsageError for options out of range and for learned
   /// refinement by a model without a mask network.
   Separator(const io::ModelFolder& folder, const SeparatorOptions& options,
@@ -52,6 +58,7 @@ class Separator {
   [[nodiscard]] const SeparatorOptions& options() const { return options_; }
   [[nodiscard]] codec::Codec& codec() { return *codec_; }
   [[nodiscard]] DecompositionModel& model() { return model_; }
+  [[nodiscard]] const DecompositionModelImpl& model() const { return *model_; }
   /// Latent frames in one window.
   [[nodiscard]] std::int64_t window_frames() const { return window_frames_; }
 

@@ -23,6 +23,8 @@ class ModelFolder {
   /// "decomposition", "prior", "codec".
   [[nodiscard]] std::string kind() const;
   [[nodiscard]] const Config& card() const { return card_; }
+  /// The names of the weight files, those of [files].
+  [[nodiscard]] std::vector<std::string> files() const;
   /// A weight file by its name in [files], e.g. "model.safetensors".
   [[nodiscard]] SafetensorsFile weights(const std::string& file = "model.safetensors") const;
 

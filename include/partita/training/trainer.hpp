@@ -69,6 +69,11 @@ void train_masks(const io::Config& config, bool resume, torch::Device device, Pr
 /// "codec".
 void train_codec(const io::Config& config, bool resume, torch::Device device, Progress& progress);
 
+/// `partita train prior`: the masked prior of a decomposition's latents (paper section 3.2, algorithm 1), E
+/// and g frozen. As `train_decomposition` otherwise; the model folder that comes out is the decomposition's
+/// with the prior added.
+void train_prior(const io::Config& config, bool resume, torch::Device device, Progress& progress);
+
 enum class Pick {
   Best,   ///< by validation in the last stage: SI-SDR where stems are taken apart, the loss elsewhere
   Newest  ///< the last checkpoint
@@ -76,7 +81,7 @@ enum class Pick {
 
 /// Turns a checkpoint of a run (its EMA weights where kept) into a model folder: half precision, component
 /// names learned on the labelled validation clips, model card with data and figures. Reads the run's latent
-/// store and, for masks, the decomposition's folder.
+/// store and, for masks and priors, the decomposition's folder.
 void export_run(const std::filesystem::path& run, const std::filesystem::path& model_folder,
                 Pick pick = Pick::Best);
 

@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "decomposition/tiny_model.hpp"
 #include "partita/audio/file.hpp"
 #include "process.hpp"
 #include "support/signals.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/tiny_model.hpp"
 
 namespace partita::cli::test {
 

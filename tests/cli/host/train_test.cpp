@@ -179,6 +179,17 @@ TEST_F(Trained, CodecKilledTwentyTimesEndsTheSame) {
   expect_equal_after_kills("codec", "vocoder.safetensors");
 }
 
+TEST_F(Trained, PriorKilledTwentyTimesEndsTheSame) {
+  configure("teacher", "autoencoder_steps = 2\ndiffusion_steps = 0\n");
+  train("teacher");
+  for (const std::string name : {"straight", "killed"}) {
+    put_bytes(in(name + ".toml"), training::fixtures::prior_configuration(
+                                      "store", "./teacher/model", name,
+                                      "checkpoint_every = 7\nvalidate_every = 50\n", "steps = 1500\n"));
+  }
+  expect_equal_after_kills("prior", "prior.safetensors");
+}
+
 TEST_F(Trained, TwoRanksEqualOneOfTheWholeBatch) {
   configure("alone", kTwentySteps, false);
   configure("together", kTwentySteps, false);

@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 
-#include "../tiny_model.hpp"
 #include "partita/base/random.hpp"
 #include "support/scaling_vocoder.hpp"
 #include "support/signals.hpp"
+#include "support/tiny_model.hpp"
 
 namespace partita::decomposition {
 namespace {

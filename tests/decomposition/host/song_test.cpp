@@ -7,11 +7,11 @@
 #include <limits>
 #include <memory>
 
-#include "../tiny_model.hpp"
 #include "partita/base/interrupt.hpp"
 #include "partita/base/random.hpp"
 #include "partita/io/atomic_file.hpp"
 #include "support/signals.hpp"
+#include "support/tiny_model.hpp"
 
 namespace partita::decomposition {
 namespace {

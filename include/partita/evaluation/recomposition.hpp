@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "partita/base/progress.hpp"
+#include "partita/evaluation/separation.hpp"
+#include "partita/evaluation/statistics.hpp"
+#include "partita/io/report.hpp"
+#include "partita/recomposition/recomposer.hpp"
+
+namespace partita::evaluation {
+
+/// How far a part agrees with the parts that it was made for: `onset_agreement` within 50 ms, a mean over
+/// clips.
+struct RhythmRow {
+  std::string part;    ///< "drums"
+  std::string origin;  ///< "real", "made" or "another song's"
+  Statistic agreement;
+};
+
+/// What a prior makes of clips, written as sets of sounds for the tables of the paper's section 4.2.
+struct RecompositionSets {
+  std::filesystem::path original, encoded;        ///< the mixtures, and what the decomposition makes of them
+  std::vector<std::filesystem::path> candidates;  ///< "unconditional", "given-<part>", "noise", "shuffled"
+  std::filesystem::path real_parts, made_parts;   ///< <clip>/<part>.wav
+  std::vector<RhythmRow> rhythm;
+};
+
+/// Writes below `folder`, a file a clip: the clips' mixtures; these encoded and decoded again; mixtures made
+/// from nothing; mixtures with one part kept and the others made, for each part; and, to compare, mixtures of
+/// latents that are noise and of parts from different clips. Made and real parts lie apart, for their
+/// diversity. The clips are at the codec's rate, with references under the names of the recomposer's
+/// components. Throws EvaluationError for other clips.
+[[nodiscard]] RecompositionSets write_recompositions(recomposition::Recomposer& recomposer,
+                                                     const std::vector<Clip>& clips,
+                                                     const std::filesystem::path& folder, Progress& progress);
+
+[[nodiscard]] io::Json to_json(const RhythmRow& row);
+/// A table of all rows, with a sentence on what they are.
+[[nodiscard]] std::string to_markdown(const std::vector<RhythmRow>& rows);
+
+}  // namespace partita::evaluation
