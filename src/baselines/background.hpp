@@ -7,7 +7,8 @@
 
 namespace partita::baselines {
 
-/// nussl's STFT: at least 32 ms, a power of two; a quarter of it from frame to frame.
+/// The lengths of nussl's STFT: at least 32 ms, a power of two; a quarter of it from frame to frame. Its
+/// window is the root of a Hann window, ours a Hann window.
 [[nodiscard]] audio::StftOptions nussl_resolution(int sample_rate);
 
 /// The foreground's mask, from the background's `[channel, bin, frame]` from 0 to 1. As in nussl, bins

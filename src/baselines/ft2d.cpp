@@ -24,7 +24,7 @@ torch::Tensor peaks(const torch::Tensor& data, std::int64_t neighbourhood) {
   const torch::Tensor deviation = (mean_square - mean.square()).clamp_min(0.0).sqrt() + kLeast;
   const torch::Tensor height = ((highest - mean) / deviation) * (data == highest);
   const torch::Tensor relative = height / (height.max() + kLeast);
-  return torch::maximum(torch::maximum(relative, relative.flip({1})), relative.flip({0}));
+  return torch::maximum(relative, relative.flip({1}));
 }
 
 /// One channel, `[bin, frame]`.

@@ -35,25 +35,6 @@ Factors chosen(const Factors& factors, const torch::Tensor& which) {
 
 torch::Tensor product(const Factors& factors) { return factors.activations.mm(factors.templates); }
 
-torch::Tensor drums_share(const Spectrogram& spectrogram, const NmfOptions& options) {
-  check_magnitudes("nmf", spectrogram.magnitude);
-  const torch::NoGradGuard no_gradient;
-  const torch::Tensor frames = spectrogram.magnitude.to(torch::kCPU, torch::kFloat32).transpose(1, 2);
-  const torch::Tensor matrix = frames.flatten(0, 1).contiguous();
-  const Factors factors =
-      nmf(matrix, random_factors(matrix, options.templates, spectrogram.seed), options.iterations);
-  const torch::Tensor timbres =
-      template_mfccs(factors.templates, spectrogram.sample_rate, options.end_coefficient)
-          .slice(1, options.first_coefficient);
-  const torch::Tensor cluster = two_clusters(timbres, spectrogram.seed);
-  const Factors first = chosen(factors, cluster == 0), second = chosen(factors, cluster == 1);
-  const bool first_is_bass = centroid(first) <= centroid(second);
-  const torch::Tensor drums = product(first_is_bass ? second : first);
-  const torch::Tensor both = drums + product(first_is_bass ? first : second);
-  const torch::Tensor share = (drums / both).masked_fill(both == 0.0, 0.5);
-  return share.view(frames.sizes()).transpose(1, 2);
-}
-
 }  // namespace
 
 Factors random_factors(const torch::Tensor& matrix, std::int64_t templates, std::uint64_t seed) {
@@ -85,9 +66,29 @@ Factors nmf(const torch::Tensor& matrix, Factors factors, std::int64_t iteration
   return factors;
 }
 
+torch::Tensor drums_share(const Factors& factors, int sample_rate, std::uint64_t seed,
+                          const NmfOptions& options) {
+  const torch::NoGradGuard no_gradient;
+  const torch::Tensor timbres = template_mfccs(factors.templates, sample_rate, options.end_coefficient)
+                                    .slice(1, options.first_coefficient);
+  const torch::Tensor cluster = two_clusters(timbres, seed);
+  const Factors first = chosen(factors, cluster == 0), second = chosen(factors, cluster == 1);
+  const bool first_is_bass = centroid(first) <= centroid(second);
+  const torch::Tensor drums = product(first_is_bass ? second : first);
+  const torch::Tensor both = drums + product(first_is_bass ? first : second);
+  return (drums / both).masked_fill(both == 0.0, 0.5);
+}
+
 Baseline nmf(const NmfOptions& options) {
-  return {"nmf", 30.0, nussl_resolution,
-          [options](const Spectrogram& spectrogram) { return drums_share(spectrogram, options); }};
+  return {"nmf", 30.0, nussl_resolution, [options](const Spectrogram& spectrogram) {
+            check_magnitudes("nmf", spectrogram.magnitude);
+            const std::uint64_t seed = spectrogram.seed;
+            const torch::Tensor frames = spectrogram.magnitude.to(torch::kCPU, torch::kFloat32).mT();
+            const torch::Tensor matrix = frames.flatten(0, 1).contiguous();
+            const Factors factors =
+                nmf(matrix, random_factors(matrix, options.templates, seed), options.iterations);
+            return drums_share(factors, spectrogram.sample_rate, seed, options).view(frames.sizes()).mT();
+          }};
 }
 
 }  // namespace partita::baselines

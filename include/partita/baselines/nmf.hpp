@@ -40,8 +40,12 @@ struct Factors {
 /// ten starts by k-means++.
 [[nodiscard]] torch::Tensor two_clusters(const torch::Tensor& points, std::uint64_t seed);
 
-/// Soft masks from the clusters' shares of the product, channels factorised together. The cluster with the
-/// lower spectral centroid is the bass.
+/// The share of the drums in the product of factors, `[frame, bin]` from 0 to 1: templates part into two
+/// clusters of timbre, and what the one with the lower spectral centroid makes is the bass.
+[[nodiscard]] torch::Tensor drums_share(const Factors& factors, int sample_rate, std::uint64_t seed,
+                                        const NmfOptions& options = {});
+
+/// Soft masks from the shares of the clusters, channels factorised together.
 [[nodiscard]] Baseline nmf(const NmfOptions& options = {});
 
 }  // namespace partita::baselines
