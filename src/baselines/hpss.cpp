@@ -6,34 +6,25 @@
 #include <limits>
 #include <vector>
 
-#include "partita/audio/stft.hpp"
+#include "running.hpp"
 
 namespace partita::baselines {
 namespace {
 
-/// Running median over the last axis of `[row, n]` with mirrored ends (d c b a | a b c d | d c b a),
-/// as scipy.ndimage's mode "reflect".
+/// Running median over the last axis of `[row, n]`, ends mirrored.
 torch::Tensor median_filter(const torch::Tensor& rows, std::int64_t kernel) {
-  const torch::Tensor input = rows.contiguous();
-  torch::Tensor output = torch::empty_like(input);
-  const std::int64_t n = input.size(1);
+  const torch::Tensor padded = mirrored(rows, kernel / 2).contiguous();
+  torch::Tensor output = torch::empty(rows.sizes(), rows.options());
+  const std::int64_t n = rows.size(1);
+  const std::int64_t stride = padded.size(1);
   const std::int64_t half = kernel / 2;
-  const float* in = input.data_ptr<float>();
+  const float* in = padded.data_ptr<float>();
   float* out = output.data_ptr<float>();
-  const auto mirrored = [n](std::int64_t i) {
-    const std::int64_t period = 2 * n;
-    i = ((i % period) + period) % period;
-    return i < n ? i : period - 1 - i;
-  };
-  at::parallel_for(0, input.size(0), 16, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<float> padded(static_cast<std::size_t>(n + 2 * half));
+  at::parallel_for(0, rows.size(0), 16, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> window(static_cast<std::size_t>(kernel));
     for (std::int64_t row = begin; row < end; ++row) {
-      for (std::int64_t i = -half; i < n + half; ++i) {
-        padded[static_cast<std::size_t>(i + half)] = in[row * n + mirrored(i)];
-      }
       for (std::int64_t i = 0; i < n; ++i) {
-        std::copy_n(padded.begin() + i, kernel, window.begin());
+        std::copy_n(in + row * stride + i, kernel, window.begin());
         std::nth_element(window.begin(), window.begin() + half, window.end());
         out[row * n + i] = window[static_cast<std::size_t>(half)];
       }
@@ -53,18 +44,19 @@ torch::Tensor soft_mask(const torch::Tensor& x, const torch::Tensor& reference, 
   return (numerator / denominator).masked_fill(vanished, 0.5);
 }
 
-}  // namespace
-
-torch::Tensor hpss_masks(const torch::Tensor& magnitude, const HpssOptions& options) {
-  if (magnitude.dim() != 3 || magnitude.numel() == 0) {
-    fail<BaselineError>("hpss: expected magnitudes [channel, bin, frame], found {}",
-                        c10::str(magnitude.sizes()));
-  }
+void check_kernels(const HpssOptions& options) {
   if (options.harmonic_kernel % 2 == 0 || options.percussive_kernel % 2 == 0 || options.harmonic_kernel < 1 ||
       options.percussive_kernel < 1) {
     fail<BaselineError>("hpss: the median kernels must be odd and positive, found {} and {}",
                         options.harmonic_kernel, options.percussive_kernel);
   }
+}
+
+}  // namespace
+
+torch::Tensor hpss_masks(const torch::Tensor& magnitude, const HpssOptions& options) {
+  check_magnitudes("hpss", magnitude);
+  check_kernels(options);
   const torch::NoGradGuard no_gradient;
   const torch::Tensor precise = magnitude.to(torch::kCPU, torch::kFloat32);
   const torch::Tensor harmonic =
@@ -76,20 +68,14 @@ torch::Tensor hpss_masks(const torch::Tensor& magnitude, const HpssOptions& opti
       {soft_mask(percussive, harmonic, options.power), soft_mask(harmonic, percussive, options.power)});
 }
 
-torch::Tensor hpss(const torch::Tensor& samples, const HpssOptions& options) {
-  if (samples.dim() != 2 || samples.size(0) < 1 || samples.size(1) < 1) {
-    fail<BaselineError>("hpss: expected samples [channel, sample], found {}", c10::str(samples.sizes()));
-  }
-  if (!torch::isfinite(samples).all().item<bool>()) {
-    fail<BaselineError>("hpss: the samples hold NaN or infinite values");
-  }
-  const torch::NoGradGuard no_gradient;
-  const audio::Stft stft({options.window, options.hop});
-  const torch::Tensor mixture = samples.to(torch::kCPU, torch::kFloat32);
-  const torch::Tensor spectrum = stft.forward(mixture);
-  const torch::Tensor percussive = hpss_masks(spectrum.abs(), options)[0];
-  const torch::Tensor drums = stft.inverse(spectrum * percussive, mixture.size(1));
-  return torch::stack({drums, mixture - drums});
+Baseline hpss(const HpssOptions& options) {
+  check_kernels(options);
+  return {
+      "hpss", 20.0,
+      [options](int) {
+        return audio::StftOptions{options.window, options.hop};
+      },
+      [options](const Spectrogram& spectrogram) { return hpss_masks(spectrogram.magnitude, options)[0]; }};
 }
 
 }  // namespace partita::baselines

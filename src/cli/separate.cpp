@@ -93,7 +93,10 @@ void add_separate(CLI::App& app, Context& context) {
   a.song.filename = "{model}/{track}/{stem}.{ext}";
   CLI::App* command = app.add_subcommand("separate", "take songs apart into stems that add up to them");
   command->add_option("songs", a.songs, "audio files (WAV, FLAC, OGG, MP3)");
-  command->add_option("-n,--name", a.model, "model, or a baseline (hpss)")->capture_default_str();
+  command
+      ->add_option("-n,--name", a.model,
+                   fmt::format("model, or a baseline ({})", fmt::join(evaluation::baseline_names(), ", ")))
+      ->capture_default_str();
   command->add_option("-o,--out", a.song.output, "folder of the stems")->capture_default_str();
   add_device_option(*command, a.device);
   command
@@ -114,8 +117,9 @@ void add_separate(CLI::App& app, Context& context) {
       ->check(CLI::IsMember({"on", "off"}))
       ->capture_default_str();
   command->add_option("--seed", a.separator.seed, "seed")->capture_default_str();
-  command->add_option("--segment", a.song.segment_seconds, "seconds held in memory at once")
-      ->capture_default_str()
+  command
+      ->add_option("--segment", a.song.segment_seconds,
+                   "seconds held in memory at once (default: 20, or what the baseline needs)")
       ->check(CLI::Range(5.0, 600.0));
   command->add_option("--overlap", a.separator.overlap, "overlap of the model's windows")
       ->capture_default_str()

@@ -5,20 +5,27 @@
 #include <algorithm>
 #include <utility>
 
-#include "partita/baselines/hpss.hpp"
+#include "partita/baselines/baseline.hpp"
 #include "partita/io/model_folder.hpp"
 
 namespace partita::evaluation {
 
-std::vector<std::string> baseline_names() { return {"hpss"}; }
+std::vector<std::string> baseline_names() {
+  std::vector<std::string> names;
+  for (const auto& baseline : baselines::all_baselines()) names.push_back(baseline.name);
+  return names;
+}
 
 NamedSource make_source(const std::string& name, const decomposition::SeparatorOptions& options,
                         torch::Device device) {
-  if (name == "hpss") {
+  if (const auto* baseline = baselines::find_baseline(name)) {
     return {name,
             {{"drums", "bass"},
-             [](const torch::Tensor& samples, int) { return baselines::hpss(samples); },
-             true}};
+             [baseline, seed = options.seed](const torch::Tensor& samples, int sample_rate) {
+               return baselines::separate(*baseline, samples, sample_rate, seed);
+             },
+             true,
+             baseline->segment_seconds}};
   }
   const io::ModelFolder folder(io::find_model(name));
   auto separator = std::make_shared<decomposition::Separator>(folder, options, device);

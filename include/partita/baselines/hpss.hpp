@@ -4,14 +4,9 @@
 
 #include <cstdint>
 
-#include "partita/base/error.hpp"
+#include "partita/baselines/baseline.hpp"
 
 namespace partita::baselines {
-
-class BaselineError : public Error {
- public:
-  using Error::Error;
-};
 
 /// Harmonic/percussive separation by median filtering (Fitzgerald 2010), librosa's defaults with
 /// squared soft masks.
@@ -27,8 +22,7 @@ struct HpssOptions {
 /// (librosa.decompose.hpss with mask=True). Throws BaselineError for other shapes and even kernels.
 [[nodiscard]] torch::Tensor hpss_masks(const torch::Tensor& magnitude, const HpssOptions& options = {});
 
-/// `[channel, sample]` to `[2, channel, sample]`: percussive (drums), harmonic (bass). They add up.
-/// Throws BaselineError for empty input and samples that are NaN or infinite.
-[[nodiscard]] torch::Tensor hpss(const torch::Tensor& samples, const HpssOptions& options = {});
+/// Percussive: drums; harmonic: bass. Throws BaselineError for even kernels.
+[[nodiscard]] Baseline hpss(const HpssOptions& options = {});
 
 }  // namespace partita::baselines

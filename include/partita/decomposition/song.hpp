@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,8 @@ namespace partita::decomposition {
 struct StemSource {
   std::vector<std::string> names;
   std::function<torch::Tensor(const torch::Tensor& samples, int sample_rate)> separate;
-  bool adds_up = true;  ///< whether the stems are meant to add up to the mixture
+  bool adds_up = true;            ///< whether the stems are meant to add up to the mixture
+  double segment_seconds = 20.0;  ///< the stretch of a song that it wants to see at once
 };
 
 struct SongOptions {
@@ -25,9 +27,10 @@ struct SongOptions {
   audio::Container container = audio::Container::Wav;
   audio::SampleFormat format = audio::SampleFormat::Int16;
   audio::ClipMode clip_mode = audio::ClipMode::None;
-  double segment_seconds = 20.0;  ///< stretch held in memory at once (shortened to whole 1/25 s)
-  double overlap_seconds = 2.0;   ///< joined by cross-fades
-  std::string two_stems;          ///< when set: this stem and "no_<stem>" (the rest)
+  /// Stretch held in memory at once (shortened to whole 1/25 s); unset: what the source wants.
+  std::optional<double> segment_seconds;
+  double overlap_seconds = 2.0;  ///< joined by cross-fades
+  std::string two_stems;         ///< when set: this stem and "no_<stem>" (the rest)
 };
 
 struct SongResult {

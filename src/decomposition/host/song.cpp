@@ -29,8 +29,8 @@ struct Stretches {
 
 /// Stretches begin on multiples of 1/25 s (of a second, for odd rates), which are whole frames of a
 /// codec of 75 or 50 Hz: each frame of a song then stands at the same place in every stretch.
-Stretches stretches_of(const SongOptions& options, int sample_rate) {
-  const double segment = options.segment_seconds;
+Stretches stretches_of(const SongOptions& options, const StemSource& source, int sample_rate) {
+  const double segment = options.segment_seconds.value_or(source.segment_seconds);
   const double overlap = options.overlap_seconds;
   if (!(overlap >= 0.0) || !(segment > overlap) || !std::isfinite(segment)) {
     fail<UsageError>("segment: expected more seconds than the overlap, and that at least 0; found {} and {}",
@@ -57,7 +57,8 @@ StemSource chosen_stems(const StemSource& source, const std::string& name) {
             if (stems.dim() != 3 || stems.size(0) != count) return stems;  // refused with its shape below
             return torch::stack({stems[index], stems.sum(0) - stems[index]});
           },
-          source.adds_up};
+          source.adds_up,
+          source.segment_seconds};
 }
 
 /// The stems of one stretch, checked: `[stem, channel, n]`, float32, on the CPU.
@@ -92,7 +93,7 @@ torch::Tensor filled(audio::AudioReader& song, const torch::Tensor& ahead, std::
 void separate_stretches(audio::AudioReader& song, const StemSource& source, const SongOptions& options,
                         Progress& progress, const Sink& sink) {
   const int rate = song.info().sample_rate;
-  const Stretches stretches = stretches_of(options, rate);
+  const Stretches stretches = stretches_of(options, source, rate);
   audio::OverlapAdd join(stretches.length, stretches.stride);
   // One sample more than a stretch says whether another follows.
   torch::Tensor ahead = filled(song, torch::zeros({song.info().channels, 0}), stretches.length + 1);

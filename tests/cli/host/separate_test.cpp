@@ -193,7 +193,18 @@ TEST_F(Separate, ListsModelsAndBaselines) {
   expect_done(finished);
   const auto names = lines(finished.out);
   EXPECT_NE(std::find(names.begin(), names.end(), "tiny"), names.end());
-  EXPECT_NE(std::find(names.begin(), names.end(), "hpss"), names.end());
+  for (const std::string baseline : {"hpss", "nmf", "rpca", "repet-sim", "ft2d"}) {
+    EXPECT_NE(std::find(names.begin(), names.end(), baseline), names.end()) << baseline;
+  }
+}
+
+TEST_F(Separate, EveryBaselineTakesASongApart) {
+  write_sound(in("song.wav"), song(1.5, 22050, 2), 22050, kInt16Wav);
+  for (const std::string name : {"nmf", "rpca", "repet-sim", "ft2d"}) {
+    SCOPED_TRACE(name);
+    expect_done(separate({"-n", name, "--seed", "3", "song.wav"}));
+    EXPECT_LE(sum_error(in("song.wav"), stems("song", name)), kLsb16);
+  }
 }
 
 TEST_F(Separate, ModelsAreListedAndVerified) {
