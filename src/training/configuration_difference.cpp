@@ -32,7 +32,7 @@ Flat flatten(const std::string& text) {
 }
 
 bool may_differ(const std::string& key) {
-  static constexpr std::array<std::string_view, 16> kFree{"data.store",
+  static constexpr std::array<std::string_view, 17> kFree{"data.store",
                                                           "training.output",
                                                           "training.name",
                                                           "training.minutes",
@@ -40,6 +40,7 @@ bool may_differ(const std::string& key) {
                                                           "training.diffusion_steps",
                                                           "training.reconstruction_steps",
                                                           "training.adversarial_steps",
+                                                          "training.prior_steps",
                                                           "remix.rounds",
                                                           "training.accumulate",
                                                           "training.diffusion_epochs",

@@ -140,8 +140,8 @@ void export_prior(const Checkpoint& checkpoint, const io::Config& config,
   const TrainingOptions options = training_options(config);
   const MaskingOptions masking = masking_options(config);
   const io::ModelFolder decomposition(io::find_model(masking.decomposition));
-  PriorObjective objective(options, masking, recomposition::prior_options(config), decomposition,
-                           torch::kCPU);
+  PriorObjective objective(options, prior_stages(config, options), masking,
+                           recomposition::prior_options(config), decomposition, torch::kCPU);
   const io::TensorMap half = halved(weights_of(checkpoint));
   io::load_state(objective.module(), half, "checkpoint");
   const Figures figures = objective.validate().figures;

@@ -166,18 +166,18 @@ MaskingOptions masking_options(const io::Config& config) {
   MaskingOptions options;
   options.decomposition = table.get<std::string>("decomposition");
   options.p_mask = table.get<double>("p_mask", options.p_mask);
-  options.epochs = table.get<double>("epochs", options.epochs);
-  options.steps = table.get<std::int64_t>("steps", options.epochs > 0.0 ? 1 : options.steps);
   table.require(options.p_mask >= 0.0 && options.p_mask <= 1.0, "p_mask", "a probability");
-  table.require(options.steps > 0, "steps", "1 or more");
-  table.require(options.epochs >= 0.0 && !(table.has("epochs") && table.has("steps")), "epochs",
-                "0 or more, in place of steps");
   return options;
 }
 
-std::vector<Stage> prior_stages(const MaskingOptions& masking, const TrainingOptions& options) {
-  return {{"prior", masking.steps, options.learning_rate, options.final_learning_rate, options.warmup_steps,
-           masking.epochs}};
+std::vector<Stage> prior_stages(const io::Config& config, const TrainingOptions& options) {
+  const io::Config table = config.table("training");
+  const auto epochs = table.get<double>("prior_epochs", 0.0);
+  const auto steps = table.get<std::int64_t>("prior_steps", epochs > 0.0 ? 1 : 100000);
+  table.require(steps > 0, "prior_steps", "1 or more");
+  table.require(epochs >= 0.0 && !(table.has("prior_epochs") && table.has("prior_steps")), "prior_epochs",
+                "0 or more, in place of prior_steps");
+  return {{"prior", steps, options.learning_rate, options.final_learning_rate, options.warmup_steps, epochs}};
 }
 
 }  // namespace partita::training

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "crops.hpp"
 #include "partita/base/autocast.hpp"
@@ -37,9 +38,9 @@ torch::Tensor to_tensor(const recomposition::Mask& mask) {
 
 }  // namespace
 
-PriorObjective::PriorObjective(const TrainingOptions& options, const MaskingOptions& masking,
-                               const recomposition::PriorOptions& prior, const io::ModelFolder& decomposition,
-                               torch::Device device)
+PriorObjective::PriorObjective(const TrainingOptions& options, std::vector<Stage> stages,
+                               const MaskingOptions& masking, const recomposition::PriorOptions& prior,
+                               const io::ModelFolder& decomposition, torch::Device device)
     : options_(options),
       device_(device),
       train_(options.store, "train"),
@@ -52,7 +53,7 @@ PriorObjective::PriorObjective(const TrainingOptions& options, const MaskingOpti
       probabilities_(recomposition::mask_probabilities(form_.components, masking.p_mask)),
       batches_(train_.size(), train_.info().clip_frames, options.batch_size, options.crop_frames,
                options.seed),
-      stages_(with_steps(prior_stages(masking, options), train_.size(), options.batch_size)),
+      stages_(with_steps(std::move(stages), train_.size(), options.batch_size)),
       prior_(seeded_prior(prior, form_, options.seed)) {
   check(decomposition.path().string());
   set_statistics();
@@ -178,7 +179,7 @@ Validation PriorObjective::validate() {
     validation.figures.front().second += probabilities_[i] * loss;
     validation.figures.emplace_back(name, loss);
   }
-  validation.sounds.push_back(sample());
+  if (validation_->has_audio()) validation.sounds.push_back(sample());
   prior_->train();
   return validation;
 }

@@ -24,7 +24,7 @@ class PriorObjective final : public Objective {
  public:
   /// Throws TrainingError where decomposition, prior, crops and store do not fit together, io::IoError for a
   /// broken decomposition.
-  PriorObjective(const TrainingOptions& options, const MaskingOptions& masking,
+  PriorObjective(const TrainingOptions& options, std::vector<Stage> stages, const MaskingOptions& masking,
                  const recomposition::PriorOptions& prior, const io::ModelFolder& decomposition,
                  torch::Device device);
 

@@ -57,12 +57,11 @@ struct AdversaryOptions {
 struct MaskingOptions {
   std::string decomposition;  ///< a model's folder or name
   double p_mask = 0.8;        ///< how often all components are masked (paper section 3.2)
-  std::int64_t steps = 100000;
-  double epochs = 0.0;  ///< in place of steps, where more than 0
 };
 
 /// Reads and range-checks [masking]. Throws io::IoError naming the key.
 [[nodiscard]] MaskingOptions masking_options(const io::Config& config);
-[[nodiscard]] std::vector<Stage> prior_stages(const MaskingOptions& masking, const TrainingOptions& options);
+/// prior_steps or prior_epochs of [training].
+[[nodiscard]] std::vector<Stage> prior_stages(const io::Config& config, const TrainingOptions& options);
 
 }  // namespace partita::training

@@ -59,12 +59,14 @@ struct CodecSetup {
 
 struct PriorSetup {
   TrainingOptions options;
+  std::vector<Stage> stages;
   MaskingOptions masking;
   io::ModelFolder decomposition;
   recomposition::PriorOptions prior;
 
   explicit PriorSetup(const io::Config& config)
       : options(training_options(config)),
+        stages(prior_stages(config, options)),
         masking(masking_options(config)),
         decomposition(io::find_model(masking.decomposition)),
         prior(recomposition::prior_options(config)) {
@@ -141,7 +143,8 @@ void train_codec(const io::Config& config, bool resume, torch::Device device, Pr
 void train_prior(const io::Config& config, bool resume, torch::Device device, Progress& progress) {
   const PriorSetup setup(config);
   run_and_export(setup.options, config, resume, device, progress, [&](torch::Device local) {
-    return PriorObjective(setup.options, setup.masking, setup.prior, setup.decomposition, local);
+    return PriorObjective(setup.options, setup.stages, setup.masking, setup.prior, setup.decomposition,
+                          local);
   });
 }
 

@@ -34,9 +34,9 @@ TEST_P(Solvers, AreOfTheOrderThatTheySay) {
   const auto gain = [&](Solver solver) {
     return error(GetParam(), solver, 40) / error(GetParam(), solver, 80);
   };
-  EXPECT_NEAR(gain(Solver::Euler), 2.0, 0.2);     // half the step, half the error
-  EXPECT_NEAR(gain(Solver::Midpoint), 4.0, 0.5);  // a quarter
-  EXPECT_GT(gain(Solver::DpmPP2M), 3.0);          // its first and last steps are of first order
+  EXPECT_NEAR(gain(Solver::Euler), 2.0, 0.2);  // half the step, half the error
+  EXPECT_GT(gain(Solver::Midpoint), 3.5);      // a quarter, or less
+  EXPECT_GT(gain(Solver::DpmPP2M), 3.0);       // its first and last steps are of first order
 }
 
 TEST_P(Solvers, OfSecondOrderAreCloser) {

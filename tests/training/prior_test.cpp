@@ -49,10 +49,11 @@ class PriorTraining : public testing::Test {
     return folder / "decomposition" / "model";
   }
   [[nodiscard]] std::string configuration(const std::string& run, const std::string& training,
-                                          const std::string& masking = "steps = 6\n") const {
-    return fixtures::prior_configuration(store, model, folder / run,
-                                         "learning_rate = 1e-3\nfinal_learning_rate = 1e-3\n" + training,
-                                         "p_mask = 0.5\n" + masking);
+                                          const std::string& steps = "6") const {
+    return fixtures::prior_configuration(
+        store, model, folder / run,
+        "learning_rate = 1e-3\nfinal_learning_rate = 1e-3\nprior_steps = " + steps + "\n" + training,
+        "p_mask = 0.5\n");
   }
 
   Folder folder;
@@ -63,7 +64,7 @@ class PriorTraining : public testing::Test {
 TEST_F(PriorTraining, ResumesBitForBit) {
   train(configuration("straight", "checkpoint_every = 100\n"));
   // A longer stage has the same rate, since it is constant.
-  train(configuration("stopped", "checkpoint_every = 2\n", "steps = 3\n"));
+  train(configuration("stopped", "checkpoint_every = 2\n", "3"));
   train(configuration("stopped", "checkpoint_every = 2\n"), true);
   const auto a = newest_checkpoint(folder / "straight"), b = newest_checkpoint(folder / "stopped");
   ASSERT_TRUE(a && b);
@@ -98,7 +99,7 @@ TEST_F(PriorTraining, RefusesWhatDoesNotFit) {
       ThrowsMessage<TrainingError>(HasSubstr("multiple of 4")));
   EXPECT_THAT([&] { train(fixtures::replaced(configuration("c", ""), "tcond_dim = 2", "tcond_dim = 3")); },
               ThrowsMessage<recomposition::RecompositionError>(HasSubstr("tcond_dim")));
-  EXPECT_THROW(train(configuration("d", "", "steps = 6\nmystery = 1\n")), io::IoError);
+  EXPECT_THROW(train(configuration("d", "mystery = 1\n")), io::IoError);
 }
 
 /// Clips that rise and fall together in all channels tell E's components the same, so one says what the other
@@ -114,7 +115,7 @@ TEST_F(PriorTraining, LearnsWhatOneComponentSaysOfTheOther) {
   writer.add("validation", waves(32, 2), {}, {}, {});
   writer.finish();
   store = folder / "waves";
-  train(configuration("run", "validation_clips = 32\n", "steps = 300\n"));
+  train(configuration("run", "validation_clips = 32\n", "300"));
   const double none = last_figure(folder / "run", "loss_component-1_component-2");
   EXPECT_LT(last_figure(folder / "run", "loss_component-1"), 0.5 * none);
   EXPECT_LT(last_figure(folder / "run", "loss_component-2"), 0.5 * none);

@@ -42,7 +42,7 @@ struct Recomposition {
 
 /// The components `made` of a song made anew beside its own others, which are the stems that the recomposer's
 /// separator takes out of it, to the sample, at the song's rate and channels. What is made gets the RMS of
-/// the stem that it replaces and is the same in all channels.
+/// the stem that it replaces, or as much of it as full scale allows, and is the same in all channels.
 [[nodiscard]] std::vector<Recomposition> vary(Recomposer& recomposer, const std::filesystem::path& song,
                                               const std::vector<std::string>& made,
                                               const OutputOptions& options, Progress& progress);

@@ -20,6 +20,27 @@ constexpr std::int64_t kBlock = 1 << 16;
 constexpr double kLoudness = 0.1;  // RMS of a mix made from nothing
 constexpr double kLongest = 3600.0;
 
+struct Level {
+  double rms = 0.0, peak = 0.0;
+};
+
+class Meter {
+ public:
+  void add(const torch::Tensor& block) {
+    if (block.numel() == 0) return;
+    peak_ = std::max(peak_, block.abs().max().item<double>());
+    square_ += block.square().sum(torch::kFloat64).item<double>();
+    samples_ += block.numel();
+  }
+  [[nodiscard]] Level level() const {
+    return {samples_ > 0 ? std::sqrt(square_ / static_cast<double>(samples_)) : 0.0, peak_};
+  }
+
+ private:
+  double peak_ = 0.0, square_ = 0.0;
+  std::int64_t samples_ = 0;
+};
+
 /// A mono part as floats beside the place where it will stand, removed with the object.
 class Scratch {
  public:
@@ -31,13 +52,10 @@ class Scratch {
                 .sample_rate = sample_rate, .channels = 1, .format = audio::SampleFormat::Float32})) {}
 
   void write(const torch::Tensor& block) {
-    square_ += block.square().sum(torch::kFloat64).item<double>();
-    samples_ += block.size(0);
+    meter_.add(block);
     writer_->write(block.unsqueeze(0));
   }
-  [[nodiscard]] double rms() const {
-    return samples_ > 0 ? std::sqrt(square_ / static_cast<double>(samples_)) : 0.0;
-  }
+  [[nodiscard]] Level level() const { return meter_.level(); }
   /// To be read from the start.
   [[nodiscard]] audio::AudioReader read() {
     if (writer_) writer_->commit();
@@ -48,8 +66,7 @@ class Scratch {
  private:
   io::AtomicFile place_;
   std::unique_ptr<audio::AudioWriter> writer_;
-  double square_ = 0.0;
-  std::int64_t samples_ = 0;
+  Meter meter_;
 };
 
 /// What a recomposition begins with: files of the kept components, the rest to be made from z.
@@ -62,18 +79,15 @@ struct Task {
   std::int64_t frames = 0;
 };
 
-/// The gain of each made component from its RMS as decoded.
-using Levels = std::function<std::vector<double>(const std::vector<double>& decoded)>;
+/// The gain of each made component from its level as decoded; that of a kept one is not used.
+using Gains = std::function<std::vector<double>(const std::vector<Level>& decoded)>;
 
 double rms_of(const fs::path& file) {
   audio::AudioReader reader(file);
-  double square = 0.0;
-  std::int64_t count = 0;
-  for (torch::Tensor block = reader.read(kBlock); block.size(1) > 0; block = reader.read(kBlock)) {
-    square += block.square().sum(torch::kFloat64).item<double>();
-    count += block.numel();
-  }
-  return count > 0 ? std::sqrt(square / static_cast<double>(count)) : 0.0;
+  Meter meter;
+  for (torch::Tensor block = reader.read(kBlock); block.size(1) > 0; block = reader.read(kBlock))
+    meter.add(block);
+  return meter.level().rms;
 }
 
 /// The format that holds a file's samples as they are.
@@ -153,6 +167,7 @@ void lay_together(std::vector<std::unique_ptr<Scratch>>& scratch, const std::vec
     torch::Tensor sum = torch::zeros({task.channels, count});
     for (std::size_t k = 0; k < readers.size(); ++k) {
       torch::Tensor block = readers[k].read(count);
+      if (block.size(1) < count) block = torch::constant_pad_nd(block, {0, count - block.size(1)});
       if (scratch[k]) {
         block = (block * gains[k]).expand({task.channels, block.size(1)}).contiguous();
         files.write_made(k, block);
@@ -163,12 +178,12 @@ void lay_together(std::vector<std::unique_ptr<Scratch>>& scratch, const std::vec
   }
 }
 
-Recomposition make_one(Recomposer& recomposer, const Task& task, const Levels& levels, std::int64_t index,
+Recomposition make_one(Recomposer& recomposer, const Task& task, const Gains& gains_of, std::int64_t index,
                        const OutputOptions& options, Progress& progress) {
   const torch::Tensor z = recomposer.recompose(task.z, task.mask, static_cast<std::uint64_t>(index));
   Files files(options.folder / std::to_string(index), recomposer.names(), task, options);
   std::vector<std::unique_ptr<Scratch>> scratch(task.kept.size());
-  std::vector<double> decoded(task.kept.size(), 0.0);
+  std::vector<Level> decoded(task.kept.size());
   for (std::size_t k = 0; k < task.kept.size(); ++k) {
     if (!task.kept[k].empty()) continue;
     scratch[k] = std::make_unique<Scratch>(files.result.parts[k].file, task.sample_rate);
@@ -178,9 +193,9 @@ Recomposition make_one(Recomposer& recomposer, const Task& task, const Levels& l
         recomposer, z, static_cast<std::int64_t>(k), task.sample_rate, task.frames,
         [&](const torch::Tensor& block) { scratch[k]->write(block); }, progress);
     progress.end();
-    decoded[k] = scratch[k]->rms();
+    decoded[k] = scratch[k]->level();
   }
-  const std::vector<double> gains = levels(decoded);
+  const std::vector<double> gains = gains_of(decoded);
   for (std::size_t k = 0; k < gains.size(); ++k) {
     if (scratch[k]) files.result.parts[k].gain = gains[k];
   }
@@ -192,17 +207,20 @@ Recomposition make_one(Recomposer& recomposer, const Task& task, const Levels& l
   return files.result;
 }
 
-std::vector<Recomposition> make_all(Recomposer& recomposer, const Task& task, const Levels& levels,
+std::vector<Recomposition> make_all(Recomposer& recomposer, const Task& task, const Gains& gains_of,
                                     const OutputOptions& options, Progress& progress) {
   if (options.count < 1) fail<UsageError>("count: expected at least 1, found {}", options.count);
   std::vector<Recomposition> results;
   for (std::int64_t index = 1; index <= options.count; ++index) {
-    results.push_back(make_one(recomposer, task, levels, index, options, progress));
+    results.push_back(make_one(recomposer, task, gains_of, index, options, progress));
   }
   return results;
 }
 
-double ratio(double wanted, double found) { return found > 0.0 ? wanted / found : 0.0; }
+/// What brings a sound to an RMS, or as near as full scale lets it.
+double gain_to(double rms, const Level& found) {
+  return found.rms > 0.0 ? std::min(rms / found.rms, 1.0 / found.peak) : 0.0;
+}
 
 }  // namespace
 
@@ -221,12 +239,15 @@ std::vector<Recomposition> generate(Recomposer& recomposer, double seconds, cons
   task.mask = recomposer.mask_of(recomposer.names());
   task.kept.resize(task.mask.size());
   // Parts of different instruments hardly correlate, so their powers add up.
-  const Levels levels = [](const std::vector<double>& decoded) {
-    double power = 0.0;
-    for (const double rms : decoded) power += rms * rms;
-    return std::vector<double>(decoded.size(), ratio(kLoudness, std::sqrt(power)));
+  const Gains gains_of = [](const std::vector<Level>& decoded) {
+    double power = 0.0, peak = 0.0;
+    for (const Level& level : decoded) {
+      power += level.rms * level.rms;
+      peak += level.peak;
+    }
+    return std::vector<double>(decoded.size(), gain_to(kLoudness, {std::sqrt(power), peak}));
   };
-  return make_all(recomposer, task, levels, options, progress);
+  return make_all(recomposer, task, gains_of, options, progress);
 }
 
 std::vector<Recomposition> vary(Recomposer& recomposer, const fs::path& song,
@@ -254,12 +275,12 @@ std::vector<Recomposition> vary(Recomposer& recomposer, const fs::path& song,
     task.kept.push_back(task.mask[k] ? fs::path() : own.files[k]);
     wanted.push_back(task.mask[k] ? rms_of(own.files[k]) : 0.0);
   }
-  const Levels levels = [wanted](const std::vector<double>& decoded) {
+  const Gains gains_of = [wanted](const std::vector<Level>& decoded) {
     std::vector<double> gains;
-    for (std::size_t k = 0; k < decoded.size(); ++k) gains.push_back(ratio(wanted[k], decoded[k]));
+    for (std::size_t k = 0; k < decoded.size(); ++k) gains.push_back(gain_to(wanted[k], decoded[k]));
     return gains;
   };
-  return make_all(recomposer, task, levels, options, progress);
+  return make_all(recomposer, task, gains_of, options, progress);
 }
 
 std::vector<Recomposition> accompany(Recomposer& recomposer, const fs::path& stem, const std::string& name,
@@ -278,26 +299,25 @@ std::vector<Recomposition> accompany(Recomposer& recomposer, const fs::path& ste
   const std::vector<std::string>& names = recomposer.names();
   const auto given = static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
   for (std::size_t k = 0; k < names.size(); ++k) task.kept.push_back(k == given ? stem : fs::path());
-  double square = 0.0;
-  std::int64_t count = 0;
+  Meter decoded_stem;
   progress.begin("hearing " + name, (info.frames + info.sample_rate - 1) / info.sample_rate, "s");
   decode_stretches(
       recomposer, task.z, static_cast<std::int64_t>(given), info.sample_rate, info.frames,
-      [&](const torch::Tensor& block) {
-        square += block.square().sum(torch::kFloat64).item<double>();
-        count += block.size(0);
-      },
-      progress);
+      [&](const torch::Tensor& block) { decoded_stem.add(block); }, progress);
   progress.end();
   task.frames = info.frames;
-  const double gain =
-      ratio(rms_of(stem), std::sqrt(square / static_cast<double>(std::max<std::int64_t>(1, count))));
+  const double wanted = rms_of(stem), found = decoded_stem.level().rms;
+  // As loud to the decoder as the stem is, as loud as the stem.
+  const Gains gains_of = [wanted, found](const std::vector<Level>& decoded) {
+    std::vector<double> gains;
+    for (const Level& level : decoded) {
+      gains.push_back(found > 0.0 ? gain_to(wanted * level.rms / found, level) : gain_to(wanted, level));
+    }
+    return gains;
+  };
   OutputOptions output = options;
   if (output.container == audio::Container::Wav) output.format = format_of(info);
-  return make_all(
-      recomposer, task,
-      [gain](const std::vector<double>& decoded) { return std::vector<double>(decoded.size(), gain); },
-      output, progress);
+  return make_all(recomposer, task, gains_of, output, progress);
 }
 
 }  // namespace partita::recomposition

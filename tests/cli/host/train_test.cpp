@@ -185,7 +185,7 @@ TEST_F(Trained, PriorKilledTwentyTimesEndsTheSame) {
   for (const std::string name : {"straight", "killed"}) {
     put_bytes(in(name + ".toml"), training::fixtures::prior_configuration(
                                       "store", "./teacher/model", name,
-                                      "checkpoint_every = 7\nvalidate_every = 50\n", "steps = 1500\n"));
+                                      "prior_steps = 1500\ncheckpoint_every = 7\nvalidate_every = 50\n", ""));
   }
   expect_equal_after_kills("prior", "prior.safetensors");
 }

@@ -70,9 +70,10 @@ TEST_F(RecomposedSong, VaryKeepsTheStemsThatSeparateWrites) {
     EXPECT_LE((samples(result.mix) - (drums + bass).clamp(-1.0, 1.0)).abs().max().item<double>(),
               1.01 / 32768);
     const double wanted = samples(own.files[0]).square().mean().sqrt().item<double>();
-    if (result.clipped == 0) {
-      EXPECT_NEAR(drums.square().mean().sqrt().item<double>(), wanted, 0.01 * wanted);
-    }
+    const double found = drums.square().mean().sqrt().item<double>();
+    EXPECT_LE(found, 1.01 * wanted);
+    EXPECT_TRUE(found > 0.99 * wanted || drums.abs().max().item<double>() > 0.99)
+        << "or full scale is reached";
   }
   EXPECT_NE(io::read_file(results[0].parts[0].file), io::read_file(results[1].parts[0].file));
 }
