@@ -1,5 +1,6 @@
 #include "partita/baselines/rpca.hpp"
 
+#include <ATen/Parallel.h>
 #include <torch/linalg.h>
 #include <torch/types.h>
 
@@ -13,6 +14,19 @@
 
 namespace partita::baselines {
 namespace {
+
+/// LibTorch on one thread, until the end of a scope. Threads gain little in a small eigendecomposition, and
+/// wait for each other long where a core is busy. The setting is the process's.
+class OneThread {
+ public:
+  OneThread() { at::set_num_threads(1); }
+  ~OneThread() { at::set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_ = at::get_num_threads();
+};
 
 /// Singular values and left singular vectors of a matrix that is not taller than wide, by its Gram
 /// matrix, which is some times faster than its SVD: float64 leaves singular values of 1e-8 of the
@@ -67,6 +81,7 @@ LowRankAndSparse robust_pca(const torch::Tensor& matrix, const RpcaOptions& opti
     fail<BaselineError>("rpca: expected at least 1 iteration, found {}", options.iterations);
   }
   const torch::NoGradGuard no_gradient;
+  const OneThread one_thread;
   const torch::Tensor precise = matrix.to(torch::kCPU, torch::kFloat64);
   if (matrix.size(0) <= matrix.size(1)) return robust_pca_of_wide(precise, options);
   const auto [low_rank, sparse] = robust_pca_of_wide(precise.t().contiguous(), options);

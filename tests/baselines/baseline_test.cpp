@@ -1,5 +1,6 @@
 #include "partita/baselines/baseline.hpp"
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -92,10 +93,17 @@ TEST(Rpca, FindsALowRankMatrixUnderSparseErrors) {
   }
 }
 
-TEST(Rpca, StopsWhenAsked) {
+TEST(Rpca, StopsWhenAskedAndGivesThreadsBack) {
+  const int before = at::get_num_threads();
+  at::set_num_threads(2);
+  const torch::Tensor matrix = torch::rand({8, 8}, make_generator(1, "matrix"));
+  (void)robust_pca(matrix);
+  EXPECT_EQ(at::get_num_threads(), 2);
   request_interrupt();
-  EXPECT_THROW((void)robust_pca(torch::rand({8, 8}, make_generator(1, "matrix"))), Interrupted);
+  EXPECT_THROW((void)robust_pca(matrix), Interrupted);
   request_interrupt(false);
+  EXPECT_EQ(at::get_num_threads(), 2);
+  at::set_num_threads(before);
 }
 
 TEST(Nmf, UpdatesComeCloser) {
