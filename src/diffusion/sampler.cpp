@@ -88,6 +88,7 @@ class Walk {
 
 std::vector<std::string> solver_names() {
   std::vector<std::string> names;
+  names.reserve(kSolvers.size());
   for (const auto& [name, solver] : kSolvers) names.emplace_back(name);
   return names;
 }

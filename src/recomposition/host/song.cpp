@@ -277,6 +277,7 @@ std::vector<Recomposition> vary(Recomposer& recomposer, const fs::path& song,
   }
   const Gains gains_of = [wanted](const std::vector<Level>& decoded) {
     std::vector<double> gains;
+    gains.reserve(decoded.size());
     for (std::size_t k = 0; k < decoded.size(); ++k) gains.push_back(gain_to(wanted[k], decoded[k]));
     return gains;
   };
@@ -292,7 +293,7 @@ std::vector<Recomposition> accompany(Recomposer& recomposer, const fs::path& ste
     fail<UsageError>("'{}' is the model's only component: nothing is missing", name);
   }
   const audio::AudioReader reader(stem);
-  const audio::FileInfo info = reader.info();
+  const audio::FileInfo& info = reader.info();
   task.z = latents_of(stem, recomposer, progress);
   task.sample_rate = info.sample_rate;
   task.channels = info.channels;
@@ -310,6 +311,7 @@ std::vector<Recomposition> accompany(Recomposer& recomposer, const fs::path& ste
   // As loud to the decoder as the stem is, as loud as the stem.
   const Gains gains_of = [wanted, found](const std::vector<Level>& decoded) {
     std::vector<double> gains;
+    gains.reserve(decoded.size());
     for (const Level& level : decoded) {
       gains.push_back(found > 0.0 ? gain_to(wanted * level.rms / found, level) : gain_to(wanted, level));
     }
