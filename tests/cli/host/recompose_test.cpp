@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "command_line.hpp"
+#include "partita/base/random.hpp"
+#include "partita/codec/codec.hpp"
+#include "partita/data/store.hpp"
 #include "support/tiny_prior.hpp"
 
 namespace partita::cli::test {
@@ -55,6 +58,32 @@ TEST_F(Recompose, VaryAndAccompanySayWhatTheyMadeAndWhatTheyKept) {
   EXPECT_EQ(parts[0]["made"], true);
   EXPECT_EQ(bytes_of(in(parts[1]["file"].get<std::string>())), bytes_of(in("song.wav")));
   EXPECT_FALSE(fs::exists(in("accompanied") / "tiny" / "song" / "1" / "recomposition.png"));
+}
+
+TEST_F(Recompose, EvaluationMeasuresEverySetThatItWrites) {
+  const std::int64_t samples = 64 * 320;
+  const torch::Tensor noise = 0.1 * torch::randn({3, 2, samples}, make_generator(3, "clips"));
+  const auto codec = codec::make_codec("mel");
+  const torch::Tensor mixtures = noise.mean(1);
+  const data::StoreInfo info{"mel", 24000, 128, 64, {"drums", "bass"}, 0};
+  data::StoreWriter writer(in("store"), info);
+  writer.add("test", codec->encode(mixtures.unsqueeze(1)),
+             torch::stack({codec->encode(noise.narrow(1, 0, 1)), codec->encode(noise.narrow(1, 1, 1))}, 1),
+             mixtures, noise);
+  writer.finish();
+  expect_done(
+      run(with_model({"evaluate", "recomposition", "--store", "store", "-o", "sets", "--count", "3"})));
+  const Json found = report();
+  EXPECT_EQ(found["clips"], 3);
+  ASSERT_EQ(found["generation"].size(), 2U) << "against the original and the encoded clips";
+  ASSERT_EQ(found["rhythm"].size(), 6U);
+  for (const char* set :
+       {"original", "encoded", "unconditional", "given-drums", "given-bass", "noise", "shuffled"}) {
+    const audio::Waveform clip = audio::read_waveform(in("sets") / set / "0002.wav");
+    EXPECT_EQ(clip.samples.sizes(), (std::vector<std::int64_t>{1, samples})) << set;
+  }
+  EXPECT_TRUE(fs::exists(in("sets") / "made" / "0001" / "drums.wav"));
+  EXPECT_TRUE(fs::exists(in("sets") / "real" / "0001" / "bass.wav"));
 }
 
 TEST_F(Recompose, WrongUseIsSaidInOneLine) {
