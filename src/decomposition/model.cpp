@@ -50,16 +50,6 @@ void check_options(const ModelOptions& options, std::int64_t latent_channels) {
   }
 }
 
-/// `[batch, channel, frame]` averaged over runs of `hop` frames (the last may be shorter), each mean held
-/// for its run.
-torch::Tensor hold(const torch::Tensor& z, std::int64_t hop) {
-  if (hop == 1) {
-    return z;
-  }
-  const torch::Tensor means = torch::avg_pool1d(z, hop, hop, /*padding=*/0, /*ceil_mode=*/true);
-  return means.repeat_interleave(hop, 2).narrow(2, 0, z.size(2));
-}
-
 torch::Tensor constrain(const torch::Tensor& component, const std::string& activation) {
   if (activation == "softplus") {
     return torch::softplus(component);
@@ -147,6 +137,23 @@ torch::Tensor sampled(DecompositionModelImpl& model, const torch::Tensor& z, std
 
 }  // namespace
 
+torch::Tensor held(const torch::Tensor& z, const std::vector<std::int64_t>& hops) {
+  if (hops.empty()) return z;
+  std::vector<torch::Tensor> parts;
+  parts.reserve(hops.size());
+  for (std::size_t k = 0; k < hops.size(); ++k) {
+    const torch::Tensor one = z.select(-3, static_cast<std::int64_t>(k));
+    const std::int64_t hop = hops[k];
+    if (hop == 1) {
+      parts.push_back(one);
+      continue;
+    }
+    const torch::Tensor means = torch::avg_pool1d(one, hop, hop, /*padding=*/0, /*ceil_mode=*/true);
+    parts.push_back(means.repeat_interleave(hop, -1).narrow(-1, 0, z.size(-1)));
+  }
+  return partita::stack(parts, -3);
+}
+
 DecompositionModelImpl::DecompositionModelImpl(ModelOptions options)
     : options_(std::move(options)), operator_(composition_operator(options_.comp_function)) {
   encoder = register_module("encoder", nn::SemanticEncoder(options_.encoder));
@@ -159,15 +166,7 @@ torch::Tensor DecompositionModelImpl::encode(const torch::Tensor& x) {
   if (is_training() && options_.latent_noise > 0.0) {
     z = z + options_.latent_noise * torch::randn_like(z);
   }
-  if (options_.latent_hops.empty()) {
-    return z;
-  }
-  std::vector<torch::Tensor> held;
-  held.reserve(options_.latent_hops.size());
-  for (std::size_t k = 0; k < options_.latent_hops.size(); ++k) {
-    held.push_back(hold(z.select(1, static_cast<std::int64_t>(k)), options_.latent_hops[k]));
-  }
-  return partita::stack(held, 1);
+  return held(z, options_.latent_hops);
 }
 
 torch::Tensor DecompositionModelImpl::components(const torch::Tensor& x_alpha, const torch::Tensor& alpha,

@@ -137,6 +137,12 @@ torch::Tensor Separator::components_of(const torch::Tensor& x, std::int64_t firs
                    make_generator(options_.seed, "separate", static_cast<std::uint64_t>(first_window)));
 }
 
+torch::Tensor Separator::decode(const torch::Tensor& components) {
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor waves = codec_->decode(components).mean(1).to(torch::kCPU);
+  return model_->options().comp_function == "mean" ? waves / static_cast<double>(names_.size()) : waves;
+}
+
 torch::Tensor Separator::decompose_latents(const torch::Tensor& latents) {
   if (latents.dim() != 2 || latents.size(0) != codec_->latent_dim() || latents.size(1) < 1) {
     fail<DecompositionError>("latents: expected [{}, at least 1 frame], found {} axes, {} values",

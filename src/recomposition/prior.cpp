@@ -61,6 +61,10 @@ std::vector<Mask> masks(std::int64_t components) {
   return all;
 }
 
+torch::Tensor to_tensor(const Mask& mask) {
+  return torch::tensor(std::vector<float>(mask.begin(), mask.end()));
+}
+
 std::vector<double> mask_probabilities(std::int64_t components, double p_mask) {
   const std::size_t count = masks(components).size();
   if (!(p_mask >= 0.0 && p_mask <= 1.0)) {
@@ -102,17 +106,7 @@ torch::Tensor LatentForm::noise(std::int64_t frames, torch::Generator generator)
   return partita::stack(parts, 0);
 }
 
-torch::Tensor LatentForm::held(const torch::Tensor& z) const {
-  std::vector<torch::Tensor> parts;
-  for (std::int64_t k = 0; k < components; ++k) {
-    const torch::Tensor one = z.select(-3, k);
-    const std::int64_t hop = hop_of(*this, k);
-    parts.push_back(
-        hop == 1 ? one
-                 : spread_out(torch::avg_pool1d(one, hop, hop, 0, /*ceil_mode=*/true), hop, z.size(-1)));
-  }
-  return partita::stack(parts, -3);
-}
+torch::Tensor LatentForm::held(const torch::Tensor& z) const { return decomposition::held(z, hops); }
 
 PriorImpl::PriorImpl(PriorOptions options, LatentForm form)
     : options_(std::move(options)), form_(std::move(form)) {

@@ -84,12 +84,6 @@ class Task {
   bool guided_ = false;
 };
 
-torch::Tensor to_tensor(const Mask& mask) {
-  torch::Tensor values = torch::zeros({1, static_cast<std::int64_t>(mask.size())});
-  for (std::size_t k = 0; k < mask.size(); ++k) values[0][static_cast<std::int64_t>(k)] = mask[k] ? 1.0 : 0.0;
-  return values;
-}
-
 }  // namespace
 
 torch::Tensor recompose(Prior& prior, const torch::Tensor& z, const Mask& mask,
@@ -101,7 +95,7 @@ torch::Tensor recompose(Prior& prior, const torch::Tensor& z, const Mask& mask,
   const torch::Tensor kept = diffusion::extended(prior->normalised(z), frames).unsqueeze(0);
   const torch::Tensor noise =
       prior->form().noise(frames, make_generator(seed, "recompose", index)).unsqueeze(0).to(device);
-  const torch::Tensor made = to_tensor(mask).to(device);
+  const torch::Tensor made = to_tensor(mask).unsqueeze(0).to(device);
   const Task task(*prior, options, kept, noise, made);
   const torch::Tensor found = diffusion::sample(
       {prior->options().variant, options.steps, options.solver},

@@ -70,7 +70,7 @@ torch::Tensor Recomposer::recompose(const torch::Tensor& z, const Mask& mask, st
   return recomposition::recompose(prior_, z, mask, options_.how, options_.separator.seed, index);
 }
 
-torch::Tensor Recomposer::component(const torch::Tensor& z, std::int64_t k, std::uint64_t first) {
+torch::Tensor Recomposer::components(const torch::Tensor& z, std::uint64_t first) {
   const torch::NoGradGuard no_grad;
   const std::int64_t stride = latent_stride();
   const std::int64_t multiple =
@@ -84,21 +84,15 @@ torch::Tensor Recomposer::component(const torch::Tensor& z, std::int64_t k, std:
       [&](const torch::Tensor& held, std::int64_t number) {
         const torch::Tensor own = held.slice(3, 0, held.size(3), stride);
         const decomposition::DecomposeOptions how{options_.separator.steps, false, options_.separator.solver};
-        return decomposition::render(separator_.model(), own, how,
-                                     make_generator(options_.separator.seed, "render",
-                                                    first + static_cast<std::uint64_t>(number)))
-            .select(1, k);
+        return decomposition::render(
+            separator_.model(), own, how,
+            make_generator(options_.separator.seed, "render", first + static_cast<std::uint64_t>(number)));
       });
-  return joined.narrow(1, 0, z.size(2) * stride);
+  return joined.narrow(2, 0, z.size(2) * stride);
 }
 
 torch::Tensor Recomposer::decode(const torch::Tensor& z, std::int64_t k, std::uint64_t first) {
-  const torch::NoGradGuard no_grad;
-  torch::Tensor wave =
-      separator_.codec().decode(component(z, k, first).unsqueeze(0)).squeeze(0).mean(0).to(torch::kCPU);
-  if (separator_.model()->options().comp_function == "mean")
-    wave = wave / static_cast<double>(names().size());
-  return wave;
+  return separator_.decode(components(z, first).narrow(0, k, 1)).squeeze(0);
 }
 
 }  // namespace partita::recomposition

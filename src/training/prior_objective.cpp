@@ -31,11 +31,6 @@ std::vector<std::int64_t> numbered(std::int64_t count) {
   return numbers;
 }
 
-torch::Tensor to_tensor(const recomposition::Mask& mask) {
-  const std::vector<float> values(mask.begin(), mask.end());
-  return torch::tensor(values);
-}
-
 }  // namespace
 
 PriorObjective::PriorObjective(const TrainingOptions& options, std::vector<Stage> stages,
@@ -116,7 +111,8 @@ torch::Tensor PriorObjective::loss(const Slice& slice) {
     torch::Generator generator =
         make_generator(options_.seed, "masking", batches_.example(slice.step, slice.first + i));
     alpha[i].uniform_(0.0, 1.0, generator);
-    mask.push_back(to_tensor(recomposition::draw_mask(form_.components, probabilities_, generator)));
+    mask.push_back(
+        recomposition::to_tensor(recomposition::draw_mask(form_.components, probabilities_, generator)));
     noise.push_back(form_.noise(frames, generator));
   }
   return loss_of({torch::stack(z), torch::stack(noise), alpha, torch::stack(mask)});
@@ -140,7 +136,7 @@ double PriorObjective::validation_loss(const recomposition::Mask& mask) {
     const torch::Tensor place = torch::arange(first, first + count, torch::kFloat32);
     return loss_of({validation_latents_.narrow(0, first, count).narrow(3, 0, frames), torch::stack(noise),
                     (place + 0.5) / static_cast<double>(clips),
-                    to_tensor(mask).unsqueeze(0).expand({count, form_.components})});
+                    recomposition::to_tensor(mask).unsqueeze(0).expand({count, form_.components})});
   });
 }
 

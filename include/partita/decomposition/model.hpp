@@ -48,6 +48,10 @@ struct ModelOptions {
 /// The same as TOML text, table [masks].
 [[nodiscard]] std::string to_toml(const nn::MaskNetworkOptions& options);
 
+/// z `[..., component, channel, frame]` with each component averaged over runs of its hop's frames (the last
+/// may be shorter), each mean held for its run. No hops: z as it is.
+[[nodiscard]] torch::Tensor held(const torch::Tensor& z, const std::vector<std::int64_t>& hops);
+
 /// E and g with the composition operator. Parameters are named "encoder.*" (the reference's
 /// MultiEncoder or CommonBlockEncoder) and "unet.*" (its DecompUNet). Throws DecompositionError or
 /// nn::NetworkError for options that do not fit together.

@@ -68,6 +68,12 @@ class Separator {
   /// noise from (seed, i) alone. `[component, channel, frame]`. Throws Interrupted between windows.
   [[nodiscard]] torch::Tensor decompose_latents(const torch::Tensor& latents);
 
+  /// Components `[component, channel, frame]` as the codec decodes them, `[component, sample]` on the CPU:
+  /// the mean of the codec's channels. The operator *mean* leaves components at the level of whole sources
+  /// whose mean is the mixture, so they are divided by their number in the model: then they add up to the
+  /// song, as stems do, as far as the codec is linear.
+  [[nodiscard]] torch::Tensor decode(const torch::Tensor& components);
+
   /// Stems of a whole short waveform `[channel, sample]` at `sample_rate`:
   /// `[component, channel, sample]`, on the CPU. The model hears the channels' mean. With Wiener
   /// refinement the stems add up to the input; without, each is what the codec decodes, the same in

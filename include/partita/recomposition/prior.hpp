@@ -26,6 +26,8 @@ using Mask = std::vector<bool>;
 /// Every mask of N components but the empty one, in the reference's order: number i, from 1, has component k
 /// made where bit N − 1 − k is set, so the last makes all.
 [[nodiscard]] std::vector<Mask> masks(std::int64_t components);
+/// A mask as ones and zeros, float32 `[component]`.
+[[nodiscard]] torch::Tensor to_tensor(const Mask& mask);
 /// How often each is drawn in training (section 3.2): the last with p_mask, the others with equal shares of
 /// the rest. A single component has one mask, drawn always.
 [[nodiscard]] std::vector<double> mask_probabilities(std::int64_t components, double p_mask);

@@ -39,10 +39,11 @@ class Recomposer {
   [[nodiscard]] torch::Tensor encode(const torch::Tensor& x);
   /// `recompose` under this seed; variation `index`.
   [[nodiscard]] torch::Tensor recompose(const torch::Tensor& z, const Mask& mask, std::uint64_t index);
-  /// Component k of z as latents of the codec `[channel, frame]`, frame · latent_stride() of them: windows,
+  /// z as latents of the codec `[component, channel, frame]`, frame · latent_stride() of them: windows,
   /// cross-faded. `first` numbers the windows of one long z that is decoded piece by piece.
-  [[nodiscard]] torch::Tensor component(const torch::Tensor& z, std::int64_t k, std::uint64_t first = 0);
-  /// The same, heard: `[sample]` at the codec's rate, at the level at which components add up to a mixture.
+  [[nodiscard]] torch::Tensor components(const torch::Tensor& z, std::uint64_t first = 0);
+  /// Component k of them, heard: `[sample]` at the codec's rate, at the level at which components add up to a
+  /// mixture.
   [[nodiscard]] torch::Tensor decode(const torch::Tensor& z, std::int64_t k, std::uint64_t first = 0);
 
  private:

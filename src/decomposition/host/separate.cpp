@@ -23,16 +23,6 @@ void check(const torch::Tensor& samples, int sample_rate) {
   if (sample_rate < 1) fail<DecompositionError>("separate: expected a positive rate, found {}", sample_rate);
 }
 
-/// The components as the codec decodes them, `[component, sample]` at the song's rate. The operator
-/// *mean* leaves components at the level of whole sources whose mean is the mixture, so they are
-/// divided by their number: then they add up to the song, as stems do, as far as the codec is linear.
-torch::Tensor decoded(codec::Codec& codec, const torch::Tensor& components, const std::string& operation,
-                      std::int64_t codec_samples, int sample_rate) {
-  torch::Tensor waves = codec.decode(components).mean(1).slice(-1, 0, codec_samples).to(torch::kCPU);
-  if (operation == "mean") waves = waves / static_cast<double>(components.size(0));
-  return audio::resample(waves, codec.sample_rate(), sample_rate);
-}
-
 }  // namespace
 
 torch::Tensor Separator::separate(const torch::Tensor& samples, int sample_rate) {
@@ -49,7 +39,7 @@ torch::Tensor Separator::separate(const torch::Tensor& samples, int sample_rate)
   const torch::Tensor latents = decompose_latents(codec_->encode(input.to(device_)).squeeze(0));
   if (options_.refinement == Refinement::None) {
     const torch::Tensor waves =
-        decoded(*codec_, latents, model_->options().comp_function, heard.size(1), sample_rate);
+        audio::resample(decode(latents).slice(-1, 0, heard.size(1)), codec_->sample_rate(), sample_rate);
     return of_length(waves, song.size(1)).unsqueeze(1).repeat({1, song.size(0), 1});
   }
   const std::int64_t window = scaled_window(options_.mask_window, codec_->sample_rate());

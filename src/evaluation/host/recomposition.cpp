@@ -46,20 +46,20 @@ class Writer {
     Encoded& own = encoded_[clip];
     const Encoded& other = encoded_[(clip + 1) % encoded_.size()];
     save(sets_.original / file(clip), clips_[clip].mixture);
-    save(sets_.encoded / file(clip), heard(components(own.z)));
-    save_parts(sets_.real_parts, clip, components(own.z));
+    const torch::Tensor encoded = components(own.z);
+    save(sets_.encoded / file(clip), heard(encoded));
+    save_parts(sets_.real_parts, clip, encoded);
     std::size_t set = 0;
     const auto candidate = [&](const torch::Tensor& latents) {
       save(sets_.candidates[set++] / file(clip), heard(latents));
     };
     candidate(components(made(own.z, recomposition::Mask(names().size(), true), clip)));
-    torch::Tensor apart;  // each part as made for the others
     for (std::int64_t k = 0; k < parts(); ++k) {
       recomposition::Mask mask(names().size(), true);
       mask[static_cast<std::size_t>(k)] = false;
       candidate(components(made(own.z, mask, clip)));
     }
-    apart = components(own.z).clone();
+    torch::Tensor apart = torch::empty_like(encoded);  // each part as made for the others
     for (std::int64_t k = 0; k < parts(); ++k) {
       recomposition::Mask mask(names().size(), false);
       mask[static_cast<std::size_t>(k)] = true;
@@ -105,11 +105,7 @@ class Writer {
     return z.mean(2, true) + drawn * z.std(at::IntArrayRef{2}, false, true);
   }
   /// `[component, channel, frame]` in the codec's space.
-  [[nodiscard]] torch::Tensor components(const torch::Tensor& z) {
-    std::vector<torch::Tensor> all;
-    for (std::int64_t k = 0; k < parts(); ++k) all.push_back(recomposer_.component(z, k));
-    return torch::stack(all);
-  }
+  [[nodiscard]] torch::Tensor components(const torch::Tensor& z) { return recomposer_.components(z); }
   /// Their composition, decoded.
   [[nodiscard]] torch::Tensor heard(const torch::Tensor& latents) {
     const torch::Tensor whole = recomposer_.separator().model()->compose(latents.unsqueeze(0));
