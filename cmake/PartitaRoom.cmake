@@ -1,6 +1,8 @@
-# partita_compile_options(<target>): warnings, sanitizers, the processor.
+# partita_compile_options(<target>): warnings, sanitizers, the processor, and OpenMP, without which LibTorch's
+# at::parallel_for is a plain loop.
 function(partita_compile_options target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wno-unknown-pragmas)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow)
+  target_link_libraries(${target} PRIVATE OpenMP::OpenMP_CXX)
   if(PARTITA_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()

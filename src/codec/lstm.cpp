@@ -77,6 +77,7 @@ torch::Tensor ResidualLstm::run_staggered(const torch::Tensor& input, Carry& car
   std::vector<std::vector<torch::Tensor>> signals(layers_.size() + 1, input.split(kStagger));
   for (std::int64_t round = 0; round < parts + layers - 1; ++round) {
     at::parallel_for(0, layers, 1, [&](std::int64_t first, std::int64_t end) {
+      const torch::NoGradGuard no_gradient;
       for (std::int64_t layer = first; layer < end; ++layer) {
         const std::int64_t part = round - layer;
         if (part < 0 || part >= parts) continue;
