@@ -10,13 +10,14 @@
 #include "partita/evaluation/generation.hpp"
 #include "partita/evaluation/recomposition.hpp"
 #include "partita/io/report.hpp"
+#include "prior_options.hpp"
 
 namespace partita::cli {
 namespace {
 
 struct Arguments {
   std::filesystem::path store, output;
-  std::string split = "test", model = "drums-bass", embedding = "mel", device = "cpu", sampler = "euler";
+  std::string split = "test", model = "drums-bass", embedding = "mel", device = "cpu";
   std::int64_t count = 64;
   recomposition::RecomposerOptions recomposer;
   evaluation::GenerationOptions options;
@@ -24,7 +25,6 @@ struct Arguments {
 
 void evaluate_recomposition(Arguments& arguments, const Context& context) {
   recomposition::RecomposerOptions& options = arguments.recomposer;
-  options.how.solver = diffusion::parse_solver(arguments.sampler);
   recomposition::Recomposer recomposer(io::ModelFolder(io::find_model(arguments.model)), options,
                                        parse_device(arguments.device));
   const std::vector<evaluation::Clip> clips =
@@ -33,10 +33,12 @@ void evaluate_recomposition(Arguments& arguments, const Context& context) {
   const evaluation::RecompositionSets sets =
       evaluation::write_recompositions(recomposer, clips, arguments.output, progress);
   const evaluation::Embedding embedding = evaluation::make_embedding(arguments.embedding);
-  io::Json report{{"model", arguments.model},         {"clips", clips.size()},
-                  {"steps", options.how.steps},       {"sampler", arguments.sampler},
-                  {"guidance", options.how.guidance}, {"seed", options.separator.seed},
-                  {"generation", io::Json::array()},  {"rhythm", io::Json::array()}};
+  io::Json report = sampling_settings(options.how);
+  report.update({{"model", arguments.model},
+                 {"clips", clips.size()},
+                 {"seed", options.separator.seed},
+                 {"generation", io::Json::array()},
+                 {"rhythm", io::Json::array()}});
   std::vector<evaluation::SoundSet> candidates;
   for (const auto& folder : sets.candidates) candidates.push_back(evaluation::sounds_from_folder(folder));
   for (const auto& reference : {sets.original, sets.encoded}) {
@@ -74,17 +76,11 @@ void add_evaluate_recomposition(CLI::App& evaluate, Context& context) {
   command->add_option("--count", a.count, "clips of the store")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  command->add_option("--steps", a.recomposer.how.steps, "sampling steps")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 10000));
-  add_sampler_option(*command, a.sampler);
-  command->add_option("--guidance", a.recomposer.how.guidance, "how much the kept parts count; 1: as learned")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+  add_prior_options(*command, a.recomposer.how);
   add_vocoder_option(*command, a.recomposer.separator.vocoder);
   command
       ->add_option("--embedding", a.embedding,
-                   "mel, encodec or a TorchScript file (which is run: trust its source)")
+                   "mel, mel-patches, encodec or a TorchScript file (which is run: trust its source)")
       ->capture_default_str();
   command->add_option("--seed", a.recomposer.separator.seed, "seed")->capture_default_str();
   add_device_option(*command, a.device);

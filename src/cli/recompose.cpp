@@ -9,6 +9,7 @@
 #include "partita/io/atomic_file.hpp"
 #include "partita/io/report.hpp"
 #include "partita/recomposition/song.hpp"
+#include "prior_options.hpp"
 
 namespace partita::cli {
 namespace {
@@ -20,7 +21,7 @@ constexpr double kPictureSeconds = 20.0;
 
 /// What generate, vary and accompany share.
 struct Arguments {
-  std::string model = "drums-bass", device = "cpu", sampler = "euler";
+  std::string model = "drums-bass", device = "cpu";
   std::filesystem::path output;
   recomposition::RecomposerOptions recomposer;
   recomposition::OutputOptions result;
@@ -58,8 +59,7 @@ void draw(const Recomposition& made, const std::filesystem::path& png) {
 }
 
 void run(Arguments& arguments, const std::string& command, const Make& make, const Context& context) {
-  recomposition::RecomposeOptions& how = arguments.recomposer.how;
-  how.solver = diffusion::parse_solver(arguments.sampler);
+  const recomposition::RecomposeOptions& how = arguments.recomposer.how;
   arguments.recomposer.separator.solver = how.solver;
   arguments.recomposer.separator.steps = how.steps;
   if (arguments.flac) arguments.result.container = audio::Container::Flac;
@@ -72,13 +72,11 @@ void run(Arguments& arguments, const std::string& command, const Make& make, con
   for (const Recomposition& made : make(recomposer, arguments, progress)) {
     const std::filesystem::path place = made.mix.parent_path();
     io::Json settings = to_json(made);
+    settings.update(sampling_settings(how));
     settings["command"] = command;
     settings["model"] = folder.name();
     settings["seed"] = arguments.recomposer.separator.seed;
     settings["number"] = place.filename().string();
-    settings["steps"] = how.steps;
-    settings["sampler"] = arguments.sampler;
-    settings["guidance"] = how.guidance;
     if (!arguments.song.empty()) settings["song"] = arguments.song.string();
     io::write_file(place / "recomposition.json", settings.dump(2) + "\n");
     if (arguments.picture) draw(made, place / "recomposition.png");
@@ -98,13 +96,7 @@ void add_shared(CLI::App& command, Arguments& a, const char* output) {
       ->capture_default_str()
       ->check(CLI::Range(1, 10000));
   command.add_option("--seed", a.recomposer.separator.seed, "seed")->capture_default_str();
-  command.add_option("--steps", a.recomposer.how.steps, "sampling steps")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 10000));
-  add_sampler_option(command, a.sampler);
-  command.add_option("--guidance", a.recomposer.how.guidance, "how much the kept parts count; 1: as learned")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+  add_prior_options(command, a.recomposer.how);
   add_vocoder_option(command, a.recomposer.separator.vocoder);
   command.add_flag("--flac", a.flac, "FLAC files");
   command.add_flag("!--no-picture", a.picture, "draw no spectrograms");

@@ -93,6 +93,13 @@ std::vector<std::string> solver_names() {
   return names;
 }
 
+std::string name_of(Solver solver) {
+  for (const auto& [name, known] : kSolvers) {
+    if (known == solver) return name;
+  }
+  fail<DiffusionError>("sampler number {} is unknown", static_cast<int>(solver));
+}
+
 Solver parse_solver(const std::string& name) {
   for (const auto& [known, solver] : kSolvers) {
     if (name == known) return solver;

@@ -1,6 +1,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "partita/base/random.hpp"
 #include "partita/diffusion/windows.hpp"
@@ -8,6 +10,8 @@
 
 namespace partita::recomposition {
 namespace {
+
+constexpr std::array kImposed{std::pair{"clean", Imposed::Clean}, std::pair{"blended", Imposed::Blended}};
 
 void check(PriorImpl& prior, const torch::Tensor& z, const Mask& mask, const RecomposeOptions& options) {
   if (prior.is_training()) {
@@ -85,6 +89,28 @@ class Task {
 };
 
 }  // namespace
+
+std::vector<std::string> imposed_names() {
+  std::vector<std::string> names;
+  names.reserve(kImposed.size());
+  for (const auto& [name, imposed] : kImposed) names.emplace_back(name);
+  return names;
+}
+
+std::string name_of(Imposed imposed) {
+  for (const auto& [name, known] : kImposed) {
+    if (known == imposed) return name;
+  }
+  fail<RecompositionError>("imposition number {} is unknown", static_cast<int>(imposed));
+}
+
+Imposed parse_imposed(const std::string& name) {
+  for (const auto& [known, imposed] : kImposed) {
+    if (name == known) return imposed;
+  }
+  fail<RecompositionError>("imposition '{}' is unknown; use one of {}", name,
+                           fmt::join(imposed_names(), ", "));
+}
 
 torch::Tensor recompose(Prior& prior, const torch::Tensor& z, const Mask& mask,
                         const RecomposeOptions& options, std::uint64_t seed, std::uint64_t index) {

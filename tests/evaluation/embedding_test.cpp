@@ -86,6 +86,27 @@ TEST(Embeddings, MelGivesTheLatentsOfMelCodec) {
   EXPECT_THROW((void)make_embedding("mel", at_rate(16000)), EvaluationError);
 }
 
+TEST(Embeddings, MelPatchesAreMeansOfLatentsSideBySide) {
+  const Embedding patches = make_embedding("mel-patches");
+  const torch::Tensor samples = support::drums_like(2.0, patches.sample_rate).unsqueeze(0);
+  const torch::Tensor found = patches.embed(samples);
+  ASSERT_EQ(found.sizes(), (std::vector<std::int64_t>{1, 10, 128}));  // 25 steps, 16 of them a patch
+  codec::MelCodec codec;
+  const torch::Tensor latents = codec.encode(samples.unsqueeze(1))[0];
+  // Patch 3, band 2, step 5: bands 32 to 47, frames 48 to 53.
+  EXPECT_NEAR(found[0][3][2 * 16 + 5].item<double>(),
+              latents.narrow(0, 32, 16).narrow(1, 48, 6).mean().item<double>(), 1e-5);
+  EXPECT_THROW((void)make_embedding("mel-patches", at_rate(16000)), EvaluationError);
+}
+
+TEST(Embeddings, MelPatchesFillUpWhatIsShort) {
+  const Embedding patches = make_embedding("mel-patches");
+  const torch::Tensor samples = support::drums_like(0.5, patches.sample_rate).unsqueeze(0);
+  const torch::Tensor found = patches.embed(samples);
+  ASSERT_EQ(found.sizes(), (std::vector<std::int64_t>{1, 1, 128}));
+  EXPECT_EQ(found[0][0][15].item<double>(), 0.0);
+}
+
 TEST(Embeddings, EncodecSaysHowToFetchItsWeights) {
   const support::TemporaryFolder empty;
   const support::Environment home("PARTITA_HOME", empty.path().string());

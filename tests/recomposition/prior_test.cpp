@@ -139,20 +139,33 @@ RecomposeOptions tiny_sampling() {
   return options;
 }
 
-TEST(Recompose, OneWindowIsTheTrajectoryWithTheKeptPutBackIn) {
+class RecomposeImposing : public testing::TestWithParam<Imposed> {};
+
+TEST_P(RecomposeImposing, OneWindowIsTheTrajectoryWithTheKeptPutBackIn) {
   Prior prior = tiny_prior();
   const torch::Tensor z = latents(32);
-  const torch::Tensor found = recompose(prior, z, {true, false}, tiny_sampling(), 5, 1);
+  RecomposeOptions options = tiny_sampling();
+  options.imposed = GetParam();
+  const torch::Tensor found = recompose(prior, z, {true, false}, options, 5, 1);
   const torch::NoGradGuard no_grad;
-  torch::Tensor state = drums_and_bass().noise(32, make_generator(5, "recompose", 1)).unsqueeze(0);
+  const torch::Tensor noise = drums_and_bass().noise(32, make_generator(5, "recompose", 1));
+  torch::Tensor state = noise.unsqueeze(0);
   const torch::Tensor mask = torch::tensor({{1.0F, 0.0F}});
   for (int t = 0; t < 4; ++t) {
     torch::Tensor seen = state.clone();
-    seen[0][1] = prior->normalised(z)[1];
+    const double level = GetParam() == Imposed::Clean ? 1.0 : t / 4.0;
+    seen[0][1] = torch::lerp(noise, prior->normalised(z), level)[1];
     const torch::Tensor clean = prior->forward(seen, torch::full({1}, t / 4.0), mask);
     state = clean + (1.0 - (t + 1) / 4.0) / (1.0 - t / 4.0) * (state - clean);
   }
   golden::expect_close(found[0], prior->restored(state[0])[0], "made");
+  EXPECT_EQ(parse_imposed(name_of(GetParam())), GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Both, RecomposeImposing, testing::Values(Imposed::Clean, Imposed::Blended));
+
+TEST(Recompose, RefusesAnUnknownImposition) {
+  EXPECT_THROW((void)parse_imposed("dirty"), RecompositionError);
 }
 
 class RecomposeEach : public testing::TestWithParam<Mask> {};

@@ -24,6 +24,7 @@ enum class Solver { Euler, Midpoint, DpmPP2M };
 /// "euler", "midpoint", "dpmpp2m". Throws DiffusionError for another name.
 [[nodiscard]] Solver parse_solver(const std::string& name);
 [[nodiscard]] std::vector<std::string> solver_names();
+[[nodiscard]] std::string name_of(Solver solver);
 
 struct SamplerOptions {
   Variant variant = Variant::C;

@@ -32,11 +32,13 @@ struct EmbeddingOptions {
   std::optional<double> hop;     ///< seconds; a window unless given
 };
 
-/// "mel": the latents of MelCodec. "encodec": the latents of EnCodec 24 kHz before its quantiser, fadtk's
-/// encodec-emb, from the weights that io::codec_weights finds. Both in stretches of a minute. Anything else:
-/// a TorchScript file whose forward takes a waveform `[batch, sample]` and returns `[batch, dim]` or `[batch,
-/// frame, dim]` (docs/embeddings.md). Loading one runs the code that is in it: it must come from a source
-/// that is trusted. Throws EvaluationError for a file that is missing, none of TorchScript or not described.
+/// "mel": the latents of MelCodec. "mel-patches": 1.28 s of them each, in 8 bands at 12.5 Hz, which hear
+/// rhythm and what belongs together, where single frames hear timbre and level. "encodec": the latents of
+/// EnCodec 24 kHz before its quantiser, fadtk's encodec-emb, from the weights that io::codec_weights finds.
+/// All in stretches of a minute. Anything else: a TorchScript file whose forward takes a waveform `[batch,
+/// sample]` and returns `[batch, dim]` or `[batch, frame, dim]` (docs/embeddings.md). Loading one runs the
+/// code that is in it: it must come from a source that is trusted. Throws EvaluationError for a file that is
+/// missing, none of TorchScript or not described.
 [[nodiscard]] Embedding make_embedding(const std::string& name, const EmbeddingOptions& options = {},
                                        torch::Device device = torch::kCPU);
 

@@ -109,6 +109,11 @@ TORCH_MODULE(Prior);
 /// the step's level.
 enum class Imposed { Clean, Blended };
 
+/// "clean", "blended". Throws RecompositionError for another name.
+[[nodiscard]] Imposed parse_imposed(const std::string& name);
+[[nodiscard]] std::vector<std::string> imposed_names();
+[[nodiscard]] std::string name_of(Imposed imposed);
+
 struct RecomposeOptions {
   std::int64_t steps = 50;
   diffusion::Solver solver = diffusion::Solver::Euler;
