@@ -111,12 +111,15 @@ RemixOptions remix_options(const io::Config& config) {
   options.round_steps = table.get<std::int64_t>("round_steps", options.round_steps);
   options.gain = table.get<double>("gain", options.gain);
   options.equalizer = table.get<double>("equalizer", options.equalizer);
+  options.transposition = table.get<double>("transposition", options.transposition);
   options.teacher_steps = table.get<std::int64_t>("teacher_steps", options.teacher_steps);
   table.require(options.rounds > 0, "rounds", "1 or more");
   table.require(options.round_steps > 0, "round_steps", "1 or more");
   table.require(options.gain >= 1.0 && options.gain <= 10.0, "gain", "a factor of 1 (none) to 10");
   table.require(options.equalizer >= 1.0 && options.equalizer <= 10.0, "equalizer",
                 "a factor of 1 (none) to 10");
+  table.require(options.transposition >= 1.0 && options.transposition <= 2.0, "transposition",
+                "a factor of 1 (none) to 2");
   table.require(options.teacher_steps > 0, "teacher_steps", "1 or more");
   return options;
 }

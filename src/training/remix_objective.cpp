@@ -3,14 +3,13 @@
 #include <algorithm>
 
 #include "crops.hpp"
+#include "part_variation.hpp"
 #include "partita/base/autocast.hpp"
 #include "partita/base/random.hpp"
 #include "partita/decomposition/separator.hpp"
 
 namespace partita::training {
 namespace {
-
-constexpr std::int64_t kBends = 6;  // of an equalizer's curve, evenly spaced over the channels
 
 std::vector<Batches> batches_of(const data::LatentStore& store, const TrainingOptions& options,
                                 std::int64_t components) {
@@ -28,18 +27,6 @@ RemixNetworks seeded(const nn::MaskNetworkOptions& options, std::uint64_t seed) 
 }
 
 }  // namespace
-
-torch::Tensor part_levels(const RemixOptions& options, const PartSizes& sizes, const LevelDraw& draw) {
-  torch::Tensor draws = torch::empty({sizes.batch, sizes.components, 1 + kBends});
-  for (std::int64_t i = 0; i < sizes.batch; ++i) {
-    draws[i].uniform_(-1.0, 1.0,
-                      make_generator(draw.seed, draw.purpose, draw.first + static_cast<std::uint64_t>(i)));
-  }
-  const torch::Tensor gain = torch::pow(options.gain, draws.narrow(2, 0, 1));
-  const torch::Tensor curve =
-      torch::upsample_linear1d(draws.narrow(2, 1, kBends), {sizes.channels}, /*align_corners=*/true);
-  return (gain * torch::pow(options.equalizer, curve)).unsqueeze(3);
-}
 
 RemixNetworksImpl::RemixNetworksImpl(const nn::MaskNetworkOptions& options) {
   student = register_module("student", nn::MaskNetwork(options));
@@ -120,11 +107,9 @@ RemixObjective::Remix RemixObjective::remix(const std::vector<torch::Tensor>& mi
       taught(all, first_example).unflatten(0, std::vector<std::int64_t>{count, mixtures.front().size(0)});
   std::vector<torch::Tensor> chosen;  // of component k: what it is in the mixtures drawn for it
   for (std::int64_t k = 0; k < count; ++k) chosen.push_back(parts[k].select(1, k));
-  const torch::Tensor levelled =
-      torch::stack(chosen, 1) *
-      part_levels(remix_, {parts.size(1), count, all.size(1)}, {options_.seed, purpose, first_example})
-          .to(device_);
-  return {codec_->superpose(levelled), codec_->power_shares(levelled)};
+  const torch::Tensor varied =
+      varied_parts(torch::stack(chosen, 1), remix_, {options_.seed, purpose, first_example});
+  return {codec_->superpose(varied), codec_->power_shares(varied)};
 }
 
 torch::Tensor RemixObjective::loss_of(const Remix& remix) {

@@ -20,22 +20,6 @@
 
 namespace partita::training {
 
-struct PartSizes {
-  std::int64_t batch, components, channels;
-};
-
-/// Which numbers are drawn: those of `purpose` for the examples from `first` on.
-struct LevelDraw {
-  std::uint64_t seed;
-  const char* purpose;
-  std::uint64_t first;
-};
-
-/// What the latents of the parts of remixes are multiplied by, `[batch, component, channel, 1]`: a gain in
-/// [1/gain, gain] times an equalizer's curve in [1/equalizer, equalizer], straight between a few bends.
-[[nodiscard]] torch::Tensor part_levels(const RemixOptions& options, const PartSizes& sizes,
-                                        const LevelDraw& draw);
-
 /// The network that learns and the one that teaches it after the first round, with the round that the teacher
 /// is for: all that a checkpoint needs.
 class RemixNetworksImpl : public torch::nn::Module {
@@ -79,7 +63,7 @@ class RemixObjective final : public Objective {
   };
   /// The parts that the teacher finds in mixtures; they superpose to them.
   [[nodiscard]] torch::Tensor taught(const torch::Tensor& x, std::uint64_t draw);
-  /// A part of each component, from crops of a mixture each, at random levels and equalized at random.
+  /// A part of each component, from crops of a mixture each, varied at random.
   [[nodiscard]] Remix remix(const std::vector<torch::Tensor>& mixtures, const char* purpose,
                             std::uint64_t first_example);
   /// Mean squared error of the mixtures times the shares: what is loud counts, as in SI-SDR.

@@ -31,6 +31,7 @@ struct RemixOptions {
   std::int64_t round_steps = 2000;  ///< steps a round
   double gain = 1.4;                ///< each part's latents are multiplied by a factor in [1/gain, gain]
   double equalizer = 1.0;           ///< and by a curve over the channels in [1/equalizer, equalizer]
+  double transposition = 1.0;       ///< its channels are stretched by [1/transposition, transposition]
   std::int64_t teacher_steps = 20;  ///< sampling steps of a teacher that is no auto-encoder
 };
 

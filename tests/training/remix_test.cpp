@@ -1,9 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
-
-#include "../../src/training/remix_objective.hpp"
 #include "fixtures.hpp"
 #include "partita/decomposition/separator.hpp"
 #include "partita/io/atomic_file.hpp"
@@ -157,33 +154,6 @@ TEST(RemixLoss, FallsWithinARound) {
   EXPECT_LT(losses.back(), 0.5 * losses.front());
 }
 
-TEST(PartLevels, StayWithinTheFactors) {
-  RemixOptions options;
-  options.gain = 1.5;
-  options.equalizer = 2.0;
-  const torch::Tensor levels = part_levels(options, {200, 2, 32}, {1, "gains", 0});
-  EXPECT_EQ(levels.sizes(), (torch::IntArrayRef{200, 2, 32, 1}));
-  EXPECT_LE(levels.max().item<double>(), 3.0);
-  EXPECT_GE(levels.min().item<double>(), 1.0 / 3.0);
-  EXPECT_GT(levels.max().item<double>(), 1.5);  // more than a gain alone
-  // A curve, not noise: from one channel to the next at most a bend's whole way, spread over its channels.
-  const torch::Tensor steps = levels.log().diff(1, 2).abs();
-  EXPECT_LE(steps.max().item<double>(), 2.0 * std::log(2.0) * 5.0 / 31.0 + 1e-5);
-}
-
-TEST(PartLevels, AreOneGainForAllChannelsWithoutAnEqualizer) {
-  const torch::Tensor levels = part_levels({}, {4, 2, 32}, {1, "gains", 0});
-  EXPECT_TRUE(torch::equal(levels, levels.narrow(2, 0, 1).expand_as(levels)));
-}
-
-TEST(PartLevels, BelongToTheExampleNotToTheBatch) {
-  RemixOptions options;
-  options.equalizer = 2.0;
-  const torch::Tensor all = part_levels(options, {6, 2, 32}, {1, "gains", 10});
-  EXPECT_TRUE(torch::equal(all.narrow(0, 4, 2), part_levels(options, {2, 2, 32}, {1, "gains", 14})));
-  EXPECT_FALSE(torch::equal(all[0], all[1]));
-}
-
 TEST_F(Remix, WhatDoesNotFitIsRefused) {
   const std::string good = remix_configuration(store, model, folder / "run");
   const auto changed = [&](const std::string& from, const std::string& to) {
@@ -194,6 +164,7 @@ TEST_F(Remix, WhatDoesNotFitIsRefused) {
   EXPECT_THROW(train(changed("rounds = 3", "rounds = 0")), io::IoError);
   EXPECT_THROW(train(changed("gain = 1.5", "gain = 0.5")), io::IoError);
   EXPECT_THROW(train(changed("gain = 1.5", "equalizer = 0.5")), io::IoError);
+  EXPECT_THROW(train(changed("gain = 1.5", "transposition = 3.0")), io::IoError);
   EXPECT_THROW(train(changed("gain = 1.5", "autoencoder_steps = 5")), io::IoError);
   EXPECT_THROW(train(changed(model.string(), (folder / "nowhere").string())), io::IoError);
   EXPECT_THROW(train(changed("crop_frames = 16", "crop_frames = 18")), TrainingError);
