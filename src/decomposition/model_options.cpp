@@ -177,7 +177,12 @@ nn::MaskNetworkOptions mask_options(const io::Config& config, const ModelOptions
   nn::MaskNetworkOptions options;
   options.in_dim = model.encoder.in_dim;
   options.n_comp = model.encoder.n_comp;
-  const Reader masks(config.table("masks"));
+  const io::Config table = config.table("masks");
+  const Reader masks(table);
+  if (table.has("widths")) {
+    masks.positive("widths", options.widths);
+    return options;
+  }
   masks.at_least("channels", options.channels, 1);
   masks.at_least("kernel", options.kernel, 1);
   masks.positive("dilations", options.dilations);
@@ -185,6 +190,7 @@ nn::MaskNetworkOptions mask_options(const io::Config& config, const ModelOptions
 }
 
 std::string to_toml(const nn::MaskNetworkOptions& options) {
+  if (!options.widths.empty()) return fmt::format("[masks]\nwidths = {}\n", list(options.widths));
   return fmt::format("[masks]\nchannels = {}\nkernel = {}\ndilations = {}\n", options.channels,
                      options.kernel, list(options.dilations));
 }

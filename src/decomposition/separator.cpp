@@ -92,6 +92,14 @@ DecompositionModel load_model(const io::ModelFolder& folder, torch::Device devic
   return model;
 }
 
+nn::MaskNetwork load_masks(const io::ModelFolder& folder, const ModelOptions& model, torch::Device device) {
+  nn::MaskNetwork masks(mask_options(folder.card(), model));
+  io::load_state(*masks, folder.weights(kMasksFile).tensors(), folder.path().string());
+  masks->to(device);
+  masks->eval();
+  return masks;
+}
+
 Separator::Separator(const io::ModelFolder& folder, const SeparatorOptions& options, torch::Device device)
     : options_(options), device_(device) {
   check_options(options);
@@ -124,10 +132,7 @@ void Separator::load_masks(const io::ModelFolder& folder) {
     fail<UsageError>("{}: the model has no mask network for learned refinement; use wiener or none",
                      folder.path().string());
   }
-  masks_ = nn::MaskNetwork(mask_options(folder.card(), model_->options()));
-  io::load_state(*masks_, folder.weights(kMasksFile).tensors(), folder.path().string());
-  masks_->to(device_);
-  masks_->eval();
+  masks_ = decomposition::load_masks(folder, model_->options(), device_);
 }
 
 /// Windows x `[window, channel, frame]` taken apart, the first being window number `first_window`.

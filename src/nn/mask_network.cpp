@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "blocks.hpp"
+#include "plane_unet.hpp"
 
 namespace partita::nn {
 namespace {
@@ -16,6 +17,11 @@ void check_options(const MaskNetworkOptions& options) {
   if (options.in_dim < 1 || options.n_comp < 1) {
     fail<NetworkError>("mask network: in_dim is {} and n_comp {}, expected at least 1", options.in_dim,
                        options.n_comp);
+  }
+  if (std::any_of(options.widths.begin(), options.widths.end(),
+                  [](std::int64_t width) { return width < 1 || width % kGroups != 0; })) {
+    fail<NetworkError>("mask network: widths are [{}], expected positive multiples of {}",
+                       fmt::join(options.widths, ", "), kGroups);
   }
   if (options.channels < 1 || options.channels % kGroups != 0) {
     fail<NetworkError>("mask network: channels is {}, expected a positive multiple of {}", options.channels,
@@ -57,6 +63,14 @@ class DilatedBlockImpl : public torch::nn::Module {
 
 MaskNetworkImpl::MaskNetworkImpl(MaskNetworkOptions options) : options_(std::move(options)) {
   check_options(options_);
+  if (options_.widths.empty()) {
+    build_stack();
+  } else {
+    unet_ = register_module("unet", PlaneUNet(options_.widths, options_.n_comp));
+  }
+}
+
+void MaskNetworkImpl::build_stack() {
   in_ = register_module("in", same_conv(options_.in_dim, options_.channels, 3, true));
   torch::nn::ModuleList blocks = register_module("blocks", torch::nn::ModuleList());
   for (const std::int64_t dilation : options_.dilations) {
@@ -66,15 +80,19 @@ MaskNetworkImpl::MaskNetworkImpl(MaskNetworkOptions options) : options_(std::mov
   out_ = register_module("out", same_conv(options_.channels, options_.n_comp * options_.in_dim, 3, true));
 }
 
+torch::Tensor MaskNetworkImpl::stack(const torch::Tensor& x) {
+  torch::Tensor h = in_->forward(x);
+  for (const auto& block : blocks_) h = block->forward(h);
+  return out_->forward(h).view({x.size(0), options_.n_comp, options_.in_dim, x.size(2)});
+}
+
 torch::Tensor MaskNetworkImpl::forward(const torch::Tensor& x) {
   if (!x.defined() || x.dim() != 3 || x.size(1) != options_.in_dim || x.size(2) == 0) {
     fail<NetworkError>("mask network: x is {}, expected [batch, {}, frames]",
                        x.defined() ? fmt::format("[{}]", fmt::join(x.sizes(), ", ")) : "undefined",
                        options_.in_dim);
   }
-  torch::Tensor h = in_->forward(x);
-  for (const auto& block : blocks_) h = block->forward(h);
-  return out_->forward(h).view({x.size(0), options_.n_comp, options_.in_dim, x.size(2)}).softmax(1);
+  return (unet_ ? unet_->forward(x) : stack(x)).softmax(1);
 }
 
 }  // namespace partita::nn

@@ -71,17 +71,16 @@ RemixObjective::RemixObjective(const TrainingOptions& options, const RemixOption
   }
 }
 
-/// The model's masks are the first teacher and what the student begins with.
+/// The model's masks are the first teacher and, where the student is built like them, what it begins with.
 void RemixObjective::start_from_masks(const io::ModelFolder& decomposition) {
   if (!decomposition.card().has("masks")) {
     fail<TrainingError>("{}: remix.teacher is 'masks', but this model has no mask network",
                         decomposition.path().string());
   }
-  const io::TensorMap masks = decomposition.weights(decomposition::kMasksFile).tensors();
-  const std::string what =
-      decomposition.path().string() + ", whose mask network must have the sizes of [masks]";
-  io::load_state(*networks_->student, masks, what);
-  io::load_state(*networks_->teacher, masks, what);
+  first_teacher_ = decomposition::load_masks(decomposition, decomposition_->options(), device_);
+  if (decomposition::to_toml(first_teacher_->options()) == decomposition::to_toml(masks())) {
+    io::load_state(*networks_->student, io::state_of(*first_teacher_), decomposition.path().string());
+  }
 }
 
 void RemixObjective::begin_stage(const std::string& name) {
@@ -93,7 +92,11 @@ void RemixObjective::begin_stage(const std::string& name) {
 
 torch::Tensor RemixObjective::taught(const torch::Tensor& x, std::uint64_t draw) {
   const torch::NoGradGuard no_grad;
-  if (round_ > 0 || remix_.masks_teach) return codec_->share_out(x, networks_->teacher->forward(x));
+  if (round_ > 0 || first_teacher_) {
+    const Autocast autocast(device_, options_.bfloat16);
+    const torch::Tensor shares = (round_ > 0 ? networks_->teacher : first_teacher_)->forward(x);
+    return codec_->share_out(x, shares.to(x.scalar_type()));
+  }
   const torch::Tensor components = decompose(decomposition_, x, {remix_.teacher_steps, false},
                                              make_generator(options_.seed, "teacher", draw));
   return codec_->share_out(x, codec_->power_shares(components));

@@ -83,6 +83,7 @@ class RemixObjective final : public Objective {
   std::vector<Batches> batches_;  ///< one a component
   std::vector<Stage> stages_;
   std::int64_t round_ = 0;
+  nn::MaskNetwork first_teacher_{nullptr};  ///< where the decomposition's own masks teach first
   RemixNetworks networks_{nullptr};
 };
 

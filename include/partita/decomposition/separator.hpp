@@ -25,6 +25,10 @@ inline constexpr const char* kPriorFile = "prior.safetensors";
 /// E and g of a model folder of kind "decomposition", on a device and in evaluation mode. Throws
 /// DecompositionError for another kind, io::IoError for weights that do not fit the card.
 [[nodiscard]] DecompositionModel load_model(const io::ModelFolder& folder, torch::Device device);
+/// The mask network of a model folder that has one, with `model`'s sizes, in evaluation mode. Throws
+/// io::IoError for weights that do not fit the card.
+[[nodiscard]] nn::MaskNetwork load_masks(const io::ModelFolder& folder, const ModelOptions& model,
+                                         torch::Device device);
 
 struct SeparatorOptions {
   std::int64_t steps = 20;
