@@ -4,6 +4,8 @@ option(PARTITA_INSTALL "Make install rules and a find_package(partita) package" 
 option(PARTITA_WERROR "Treat warnings as errors" OFF)
 option(PARTITA_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 option(PARTITA_NATIVE "Tune for the processor of this machine" OFF)
+set(PARTITA_HEADERS "" CACHE PATH "Folder with the headers of fmt, spdlog, nlohmann-json, toml++ and CLI11, in place of \
+their packages (scripts/gpu-bundle.sh)")
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
