@@ -34,7 +34,7 @@ bool processor_has_bfloat16() {
 void check_precision(torch::Dtype precision, torch::Device device) {
   if (precision == torch::kFloat32) return;
   if (precision != torch::kBFloat16)
-    fail<CodecError>("EnCodec in {}: expected float32 or bfloat16", torch::toString(precision));
+    fail<CodecError>("EnCodec in {}: expected float32 or bfloat16", c10::toString(precision));
   if (device.is_cpu() && !processor_has_bfloat16())
     fail<CodecError>("EnCodec in bfloat16: this processor has no instructions for it (AVX-512 BF16)");
 }

@@ -70,8 +70,8 @@ torch::Tensor shard_tensor(const io::SafetensorsFile& file, const fs::path& path
   }
   if (!same) {
     fail<DataError>("{}: tensor '{}' is {} [{}], expected {} [{}] (-1: any) by {}; prepare the store again",
-                    path.string(), name, torch::toString(tensor.scalar_type()),
-                    fmt::join(tensor.sizes().vec(), ", "), torch::toString(types.front()),
+                    path.string(), name, c10::toString(tensor.scalar_type()),
+                    fmt::join(tensor.sizes().vec(), ", "), c10::toString(types.front()),
                     fmt::join(shape, ", "), kInfoFile);
   }
   return tensor;
