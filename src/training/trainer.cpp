@@ -1,9 +1,12 @@
 #include "partita/training/trainer.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <chrono>
 #include <cmath>
 
 #include "decomposition_objective.hpp"
+#include "partita/base/device.hpp"
 #include "partita/training/checkpoint.hpp"
 #include "partita/training/loop.hpp"
 #include "prior_objective.hpp"
@@ -90,6 +93,11 @@ void run_and_export(const TrainingOptions& options, const io::Config& config, bo
   const torch::Device local = Ranks::local_device(device);
   Ranks ranks = Ranks::from_environment(local, std::chrono::seconds(std::llround(options.rank_timeout)));
   const bool first = ranks.first();
+  if (options.bfloat16 && first && !has_bfloat16(local)) {
+    spdlog::warn(
+        "training.precision is 'bfloat16': this processor has no instructions for it (AVX-512 BF16), so "
+        "that float32 would be faster");
+  }
   {
     auto objective = make_objective(local);
     Loop loop(objective, options, config.text(), std::move(ranks));
