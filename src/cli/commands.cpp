@@ -5,7 +5,7 @@
 namespace partita::cli {
 
 int run_without_audio(int argc, const char* const* argv) {
-  return run(argc, argv, {{"", add_train}, {"", add_models}});
+  return run(argc, argv, {{"", add_pack}, {"", add_train}, {"", add_models}});
 }
 
 }  // namespace partita::cli

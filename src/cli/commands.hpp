@@ -37,6 +37,7 @@ void add_vary(CLI::App& app, Context& context);
 void add_accompany(CLI::App& app, Context& context);
 void add_render(CLI::App& app, Context& context);
 void add_prepare(CLI::App& app, Context& context);
+void add_pack(CLI::App& app, Context& context);
 void add_train(CLI::App& app, Context& context);
 void add_evaluate(CLI::App& app, Context& context);
 void add_codec(CLI::App& app, Context& context);

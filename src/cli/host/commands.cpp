@@ -12,6 +12,7 @@ int run(int argc, const char* const* argv) {
               {"", add_accompany},
               {"", add_render},
               {"", add_prepare},
+              {"", add_pack},
               {"", add_train},
               {"", add_evaluate},
               {"evaluate", add_evaluate_separation},
