@@ -4,6 +4,8 @@ option(PARTITA_INSTALL "Make install rules and a find_package(partita) package" 
 option(PARTITA_WERROR "Treat warnings as errors" OFF)
 option(PARTITA_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 option(PARTITA_NATIVE "Tune for the processor of this machine" OFF)
+set(PARTITA_HEADERS "" CACHE PATH "Folder with the headers of fmt, spdlog, nlohmann-json, toml++ and CLI11, in place of \
+their packages (scripts/gpu-bundle.sh)")
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -24,7 +26,4 @@ if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER
       ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=true
       CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE_PROGRAM})
-endif()
-if(PARTITA_AUDIO)
-  add_compile_definitions(PARTITA_AUDIO=1)
 endif()

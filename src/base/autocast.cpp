@@ -16,7 +16,8 @@ Autocast::~Autocast() {
 }
 
 void Autocast::set(bool enabled) const {
-#if TORCH_VERSION_MAJOR >= 2
+// LibTorch 2.4 gave every kind of device the same two functions.
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
   at::autocast::set_autocast_dtype(device_.type(), torch::kBFloat16);
   at::autocast::set_autocast_enabled(device_.type(), enabled);
 #else

@@ -45,6 +45,15 @@ torch::Device parse_device(const std::string& name) {
   return {torch::kCUDA, static_cast<torch::DeviceIndex>(index)};
 }
 
+bool has_bfloat16(torch::Device device) {
+  if (!device.is_cpu()) return true;
+#if defined(__x86_64__) && defined(__GNUC__)
+  return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return false;
+#endif
+}
+
 void set_threads(int count) {
   if (count < 0) fail<UsageError>("{} threads were asked for: expected 0 (every core) or more", count);
   const int all = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "partita/base/progress.hpp"
 #include "partita/diffusion/sampler.hpp"
@@ -20,13 +21,23 @@ struct Context {
   [[nodiscard]] Progress progress() const { return quiet ? Progress() : Progress::standard(); }
 };
 
-// Each adds one command, whose callback does the work.
+/// A command of the program, or one below another command.
+struct Command {
+  std::string parent;  ///< empty: the program
+  void (*add)(CLI::App& parent, Context& context);
+};
+
+/// The command line with these commands, parents before those below them: see `run` of partita/cli/run.hpp.
+int run(int argc, const char* const* argv, const std::vector<Command>& commands);
+
+// Each adds one command, whose callback does the work. Those that need audio are in host/.
 void add_separate(CLI::App& app, Context& context);
 void add_generate(CLI::App& app, Context& context);
 void add_vary(CLI::App& app, Context& context);
 void add_accompany(CLI::App& app, Context& context);
 void add_render(CLI::App& app, Context& context);
 void add_prepare(CLI::App& app, Context& context);
+void add_pack(CLI::App& app, Context& context);
 void add_train(CLI::App& app, Context& context);
 void add_evaluate(CLI::App& app, Context& context);
 void add_codec(CLI::App& app, Context& context);
@@ -39,6 +50,9 @@ void add_evaluate_stems(CLI::App& evaluate, Context& context);
 void add_evaluate_diversity(CLI::App& evaluate, Context& context);
 void add_evaluate_recomposition(CLI::App& evaluate, Context& context);
 void add_evaluate_codec(CLI::App& evaluate, Context& context);
+
+/// Adds `models fetch`.
+void add_models_fetch(CLI::App& models, Context& context);
 
 /// "-d,--device": cpu, cuda, cuda:N.
 inline void add_device_option(CLI::App& command, std::string& device) {

@@ -1,5 +1,3 @@
-#include "partita/cli/run.hpp"
-
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
@@ -71,7 +69,7 @@ int end_parsing(const CLI::App& app, const CLI::ParseError& error) {
 
 }  // namespace
 
-int run(int argc, const char* const* argv) {
+int run(int argc, const char* const* argv, const std::vector<Command>& commands) {
   Context context;
   CLI::App app("Partita takes music apart into its parts, learned from mixtures alone.", "partita");
   app.set_version_flag("--version", PARTITA_VERSION);
@@ -87,16 +85,8 @@ int run(int argc, const char* const* argv) {
     keep_freed_memory();
   });
 
-  add_separate(app, context);
-  add_generate(app, context);
-  add_vary(app, context);
-  add_accompany(app, context);
-  add_render(app, context);
-  add_prepare(app, context);
-  add_train(app, context);
-  add_evaluate(app, context);
-  add_codec(app, context);
-  add_models(app, context);
+  for (const Command& command : commands)
+    command.add(command.parent.empty() ? app : *app.get_subcommand(command.parent), context);
 
   log_to_stderr(false);
   install_interrupt_handler();

@@ -1,7 +1,10 @@
+#include <spdlog/spdlog.h>
+
 #include <memory>
 
 #include "commands.hpp"
 #include "partita/base/device.hpp"
+#include "partita/io/atomic_file.hpp"
 #include "partita/io/config.hpp"
 #include "partita/io/report.hpp"
 #include "partita/training/trainer.hpp"
@@ -12,9 +15,15 @@ namespace {
 struct Arguments {
   std::filesystem::path config;
   bool resume = false, newest = false;
+  double minutes = 0.0;
   std::string device = "cpu";
   std::filesystem::path run, output;
 };
+
+io::Config configuration(const Arguments& arguments) {
+  const io::Config config = io::Config::load(arguments.config);
+  return arguments.minutes > 0.0 ? config.with("training", "minutes", arguments.minutes) : config;
+}
 
 using Train = void (*)(const io::Config& config, bool resume, torch::Device device, Progress& progress);
 
@@ -23,13 +32,50 @@ void add_kind(CLI::App& train, Context& context, const char* name, const char* h
   CLI::App* command = train.add_subcommand(name, help);
   command->add_option("config", arguments->config, "configuration (TOML)")->required();
   command->add_flag("--resume", arguments->resume, "go on from the newest checkpoint of the run");
+  command
+      ->add_option("--minutes", arguments->minutes,
+                   "checkpoint and stop after so long, in place of the configuration's minutes")
+      ->check(CLI::PositiveNumber);
   add_device_option(*command, arguments->device);
   command->callback([arguments, run, &context] {
-    const io::Config config = io::Config::load(arguments->config);
+    const io::Config config = configuration(*arguments);
     Progress progress = context.progress();
     run(config, arguments->resume, parse_device(arguments->device), progress);
     io::write_report({{"output", training::training_options(config).output.string()}}, context.json);
   });
+}
+
+io::Json to_json(const training::Plan& plan) {
+  io::Json stages = io::Json::array();
+  for (const auto& stage : plan.stages)
+    stages.push_back({{"name", stage.name}, {"steps", stage.steps}, {"step_seconds", stage.step_seconds}});
+  return {{"length", plan.length}, {"minutes", plan.minutes}, {"stages", stages}};
+}
+
+void plan_run(const Arguments& arguments, const Context& context) {
+  const io::Config config = io::Config::load(arguments.config);
+  const training::Plan plan = training::plan_run(config, arguments.minutes, parse_device(arguments.device));
+  io::write_file(arguments.output, config.with("training", "length", plan.length).text());
+  if (context.json != "-") {
+    spdlog::info("length = {:.3g}, about {:.1f} minutes", plan.length, plan.minutes);
+    for (const auto& stage : plan.stages)
+      spdlog::info("{}: {} steps of {:.3g} s", stage.name, stage.steps, stage.step_seconds);
+  }
+  io::write_report(to_json(plan), context.json);
+}
+
+void add_plan(CLI::App& train, Context& context) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = train.add_subcommand(
+      "plan", "make a configuration of any kind as long as a given time lasts on this machine");
+  command->add_option("config", arguments->config, "configuration (TOML)")->required();
+  command->add_option("--minutes", arguments->minutes, "that training may take")
+      ->required()
+      ->check(CLI::PositiveNumber);
+  command->add_option("-o,--output", arguments->output, "configuration to write: the same with its length")
+      ->required();
+  add_device_option(*command, arguments->device);
+  command->callback([arguments, &context] { plan_run(*arguments, context); });
 }
 
 void add_export(CLI::App& train, Context& context) {
@@ -58,6 +104,7 @@ void add_train(CLI::App& app, Context& context) {
            training::train_codec);
   add_kind(*command, context, "prior",
            "learn to make parts anew, from a decomposition's latents (section 3.2)", training::train_prior);
+  add_plan(*command, context);
   add_export(*command, context);
 }
 

@@ -6,6 +6,7 @@
 #include "block_stream.hpp"
 #include "encodec_network.hpp"
 #include "frame_coding.hpp"
+#include "partita/base/device.hpp"
 #include "partita/codec/encodec_stream.hpp"
 
 namespace partita::codec {
@@ -23,19 +24,11 @@ std::vector<std::vector<torch::Tensor>> groups_of_equal(const std::vector<torch:
   return groups;
 }
 
-bool processor_has_bfloat16() {
-#if defined(__x86_64__) && defined(__GNUC__)
-  return __builtin_cpu_supports("avx512bf16") != 0;
-#else
-  return false;
-#endif
-}
-
 void check_precision(torch::Dtype precision, torch::Device device) {
   if (precision == torch::kFloat32) return;
   if (precision != torch::kBFloat16)
-    fail<CodecError>("EnCodec in {}: expected float32 or bfloat16", torch::toString(precision));
-  if (device.is_cpu() && !processor_has_bfloat16())
+    fail<CodecError>("EnCodec in {}: expected float32 or bfloat16", c10::toString(precision));
+  if (!has_bfloat16(device))
     fail<CodecError>("EnCodec in bfloat16: this processor has no instructions for it (AVX-512 BF16)");
 }
 

@@ -31,6 +31,9 @@ StoreInfo read_info(const fs::path& store) {
   info.clip_frames = config.get<std::int64_t>("clip_frames");
   info.sources = config.get<std::vector<std::string>>("sources");
   info.codebooks = config.get<std::int64_t>("codebooks", 0);
+  info.latent_step = config.get<double>("latent_step", 0.0);
+  info.source_latents = config.get<bool>("source_latents", true);
+  config.require(info.latent_step >= 0.0, "latent_step", "0 or more");
   config.require(info.sample_rate > 0, "sample_rate", "a positive rate in Hz");
   config.require(info.latent_dim > 0, "latent_dim", "a positive number");
   config.require(info.clip_frames > 0, "clip_frames", "a positive number");
@@ -70,8 +73,8 @@ torch::Tensor shard_tensor(const io::SafetensorsFile& file, const fs::path& path
   }
   if (!same) {
     fail<DataError>("{}: tensor '{}' is {} [{}], expected {} [{}] (-1: any) by {}; prepare the store again",
-                    path.string(), name, torch::toString(tensor.scalar_type()),
-                    fmt::join(tensor.sizes().vec(), ", "), torch::toString(types.front()),
+                    path.string(), name, c10::toString(tensor.scalar_type()),
+                    fmt::join(tensor.sizes().vec(), ", "), c10::toString(types.front()),
                     fmt::join(shape, ", "), kInfoFile);
   }
   return tensor;
@@ -105,13 +108,14 @@ LatentStore::Shard LatentStore::open_shard(const fs::path& path) const {
   Shard shard;
   shard.mixture = shard_tensor(file, path, "mixture", types, {-1, channels, info_.clip_frames});
   const std::int64_t clips = shard.mixture.size(0);
-  if (sources > 0) {
+  if (keeps_sources(info_)) {
     shard.sources = shard_tensor(file, path, "sources", types, {clips, sources, channels, info_.clip_frames});
   }
   if (!file.contains("mixture_audio")) return shard;
-  shard.mixture_audio = shard_tensor(file, path, "mixture_audio", {torch::kFloat32}, {-1, -1});
+  const std::vector<torch::Dtype> audio_types{torch::kFloat32, torch::kFloat16};
+  shard.mixture_audio = shard_tensor(file, path, "mixture_audio", audio_types, {-1, -1});
   if (sources > 0) {
-    shard.source_audio = shard_tensor(file, path, "source_audio", {torch::kFloat32},
+    shard.source_audio = shard_tensor(file, path, "source_audio", audio_types,
                                       {shard.mixture_audio.size(0), sources, shard.mixture_audio.size(1)});
   }
   return shard;
@@ -137,6 +141,7 @@ torch::Tensor LatentStore::row(std::int64_t clip, torch::Tensor StoreClips::*par
 torch::Tensor LatentStore::latents(const std::vector<torch::Tensor>& rows) const {
   if (rows.empty()) fail<DataError>("no clips asked for");
   const torch::Tensor stacked = torch::stack(rows);
+  if (info_.latent_step > 0.0) return stacked.to(torch::kFloat32) * info_.latent_step;
   if (info_.codebooks == 0) return stacked.to(torch::kFloat32);
   const torch::NoGradGuard no_gradients;
   std::vector<std::int64_t> shape = stacked.sizes().vec();
@@ -165,8 +170,9 @@ torch::Tensor LatentStore::mixture_crops(const std::vector<std::int64_t>& clips,
 }
 
 torch::Tensor LatentStore::sources(const std::vector<std::int64_t>& clips) const {
-  if (info_.sources.empty()) {
-    fail<DataError>("the store was prepared from mixtures without stems: it has no source latents");
+  if (!keeps_sources(info_)) {
+    fail<DataError>(
+        "the store has no source latents: it was prepared from mixtures without stems, or packed");
   }
   std::vector<torch::Tensor> rows;
   rows.reserve(clips.size());
@@ -214,7 +220,7 @@ torch::Tensor LatentStore::audio_crops(const std::vector<std::int64_t>& clips,
     rows.push_back(whole.narrow(0, offset, length));
   }
   if (rows.empty()) fail<DataError>("no clips asked for");
-  return torch::stack(rows);
+  return torch::stack(rows).to(torch::kFloat32);
 }
 
 torch::Tensor LatentStore::joined(torch::Tensor StoreClips::*part, const char* what) const {
@@ -223,7 +229,7 @@ torch::Tensor LatentStore::joined(torch::Tensor StoreClips::*part, const char* w
     if ((shard.*part).defined()) parts.push_back(shard.*part);
   }
   if (parts.empty()) fail<DataError>("the split keeps no {}", what);
-  return torch::cat(parts);
+  return torch::cat(parts).to(torch::kFloat32);
 }
 
 torch::Tensor LatentStore::mixture_audio() const { return joined(&StoreClips::mixture_audio, "audio"); }

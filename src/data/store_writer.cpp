@@ -29,11 +29,14 @@ std::string info_text(const StoreInfo& info) {
   std::vector<std::string> sources;
   sources.reserve(info.sources.size());
   for (const auto& source : info.sources) sources.push_back(quoted(source));
-  return fmt::format(
+  std::string text = fmt::format(
       "version = {}\ncodec = {}\nsample_rate = {}\nlatent_dim = {}\nclip_frames = {}\nsources = [{}]\n"
       "codebooks = {}\n",
       kVersion, quoted(info.codec), info.sample_rate, info.latent_dim, info.clip_frames,
       fmt::join(sources, ", "), info.codebooks);
+  if (info.latent_step > 0.0) text += fmt::format("latent_step = {:.9e}\n", info.latent_step);
+  if (!info.source_latents) text += "source_latents = false\n";
+  return text;
 }
 
 void check_shapes(const StoreInfo& info, const StoreClips& clips) {
@@ -45,8 +48,8 @@ void check_shapes(const StoreInfo& info, const StoreClips& clips) {
     fail<DataError>("mixture clips are [{}], expected [{}]", fmt::join(clips.mixture.sizes().vec(), ", "),
                     fmt::join(expected, ", "));
   }
-  if (clips.sources.defined() != (count > 0) ||
-      (count > 0 &&
+  if (clips.sources.defined() != keeps_sources(info) ||
+      (keeps_sources(info) &&
        clips.sources.sizes().vec() != std::vector<std::int64_t>{size, count, channels, info.clip_frames})) {
     fail<DataError>("source clips must be [{}, {}, {}, {}], one for each of the store's sources", size, count,
                     channels, info.clip_frames);
@@ -58,11 +61,21 @@ void check_shapes(const StoreInfo& info, const StoreClips& clips) {
   }
 }
 
-/// Half precision latents, or codes in as few bytes as they need.
+/// Half precision latents or multiples of the store's step, or codes in as few bytes as they need.
 torch::Tensor packed(const StoreInfo& info, const torch::Tensor& clips) {
+  if (info.latent_step > 0.0)
+    return (clips / info.latent_step)
+        .round()
+        .clamp(0, kHighestByte)
+        .to(torch::kCPU, torch::kUInt8)
+        .contiguous();
   if (info.codebooks == 0) return clips.to(torch::kCPU, torch::kFloat16).contiguous();
   const bool narrow = clips.numel() == 0 || clips.max().item<std::int64_t>() <= kHighestShort;
   return clips.to(torch::kCPU, narrow ? torch::kInt16 : torch::kInt32).contiguous();
+}
+
+torch::Tensor audible(const torch::Tensor& samples) {
+  return samples.scalar_type() == torch::kFloat16 ? samples : samples.to(torch::kFloat32);
 }
 
 torch::Tensor joined(const std::vector<StoreClips>& clips, torch::Tensor StoreClips::*part) {
@@ -94,8 +107,8 @@ void write_shard(const fs::path& store, const std::string& split, const std::str
   check_shapes(info, clips);
   io::TensorMap tensors{{"mixture", packed(info, clips.mixture)}};
   if (clips.sources.defined()) tensors["sources"] = packed(info, clips.sources);
-  if (clips.mixture_audio.defined()) tensors["mixture_audio"] = clips.mixture_audio.to(torch::kFloat32);
-  if (clips.source_audio.defined()) tensors["source_audio"] = clips.source_audio.to(torch::kFloat32);
+  if (clips.mixture_audio.defined()) tensors["mixture_audio"] = audible(clips.mixture_audio);
+  if (clips.source_audio.defined()) tensors["source_audio"] = audible(clips.source_audio);
   io::write_safetensors(store / split / (name + ".safetensors"), tensors);
 }
 

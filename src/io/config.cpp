@@ -217,6 +217,16 @@ void Config::finish_table(const std::string& table) const {
   }
 }
 
+Config Config::with(const std::string& table, const std::string& key, double value) const {
+  toml::table root = document_ == nullptr ? toml::table() : document_->root;
+  toml::table* below = root.insert(table, toml::table()).first->second.as_table();
+  if (below == nullptr) fail<IoError>("'{}': key '{}': expected a table", document_->name, table);
+  below->insert_or_assign(key, value);
+  std::ostringstream text;
+  text << root << '\n';
+  return parse(text.str(), document_ == nullptr ? "configuration" : document_->name);
+}
+
 std::string Config::text() const { return document_ == nullptr ? std::string() : document_->text; }
 
 #define PARTITA_CONFIG_GET(T)                              \

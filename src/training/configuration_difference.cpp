@@ -32,9 +32,10 @@ Flat flatten(const std::string& text) {
 }
 
 bool may_differ(const std::string& key) {
-  static constexpr std::array<std::string_view, 17> kFree{"data.store",
+  static constexpr std::array<std::string_view, 18> kFree{"data.store",
                                                           "training.output",
                                                           "training.name",
+                                                          "training.length",
                                                           "training.minutes",
                                                           "training.autoencoder_steps",
                                                           "training.diffusion_steps",

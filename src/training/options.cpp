@@ -8,6 +8,7 @@ namespace {
 
 void read_steps(const io::Config& table, TrainingOptions& options) {
   options.warmup_steps = table.get<std::int64_t>("warmup_steps", options.warmup_steps);
+  options.length = table.get<double>("length", options.length);
   options.log_every = table.get<std::int64_t>("log_every", options.log_every);
   options.validate_every = table.get<std::int64_t>("validate_every", options.validate_every);
   options.checkpoint_every = table.get<std::int64_t>("checkpoint_every", options.checkpoint_every);
@@ -15,12 +16,15 @@ void read_steps(const io::Config& table, TrainingOptions& options) {
   options.patience = table.get<std::int64_t>("patience", options.patience);
   options.minutes = table.get<double>("minutes", options.minutes);
   table.require(options.warmup_steps >= 0, "warmup_steps", "0 or more");
+  table.require(options.length > 0.0, "length", "more than 0");
   table.require(options.log_every > 0, "log_every", "1 or more");
   table.require(options.validate_every > 0, "validate_every", "1 or more");
   table.require(options.checkpoint_every > 0, "checkpoint_every", "1 or more");
   table.require(options.validation_clips >= 0, "validation_clips", "0 or more");
   table.require(options.patience >= 0, "patience", "0 (never) or more validations");
   table.require(options.minutes >= 0.0, "minutes", "0 (no limit) or more");
+  for (std::int64_t* interval : {&options.log_every, &options.validate_every, &options.checkpoint_every})
+    *interval = options.lengthened(*interval);
 }
 
 void read_optimizer(const io::Config& table, TrainingOptions& options) {
@@ -45,6 +49,11 @@ void read_optimizer(const io::Config& table, TrainingOptions& options) {
 }
 
 }  // namespace
+
+std::int64_t TrainingOptions::lengthened(std::int64_t steps) const {
+  if (steps == 0) return 0;
+  return std::max<std::int64_t>(1, std::llround(static_cast<double>(steps) * length));
+}
 
 TrainingOptions training_options(const io::Config& config) {
   const io::Config table = config.table("training");
@@ -83,11 +92,14 @@ std::vector<Stage> decomposition_stages(const io::Config& config, const Training
   table.require(diffusion_rate > 0.0, "diffusion_learning_rate", "more than 0");
   std::vector<Stage> stages;
   const auto add = [&](const char* name, std::int64_t steps, double rate) {
-    if (steps > 0) stages.push_back({name, steps, rate, options.final_learning_rate, options.warmup_steps});
+    if (steps > 0) {
+      stages.push_back(
+          {name, options.lengthened(steps), rate, options.final_learning_rate, options.warmup_steps});
+    }
   };
   add(kAutoencoderStage, autoencoder, options.learning_rate);
   add(kDiffusionStage, diffusion, diffusion_rate);
-  if (epochs > 0.0) stages.back().epochs = epochs;
+  if (epochs > 0.0) stages.back().epochs = epochs * options.length;
   return stages;
 }
 
@@ -127,8 +139,8 @@ RemixOptions remix_options(const io::Config& config) {
 std::vector<Stage> remix_stages(const RemixOptions& remix, const TrainingOptions& options) {
   std::vector<Stage> stages;
   for (std::int64_t round = 1; round <= remix.rounds; ++round) {
-    stages.push_back({fmt::format("round-{}", round), remix.round_steps, options.learning_rate,
-                      options.final_learning_rate, options.warmup_steps});
+    stages.push_back({fmt::format("round-{}", round), options.lengthened(remix.round_steps),
+                      options.learning_rate, options.final_learning_rate, options.warmup_steps});
   }
   return stages;
 }
@@ -159,8 +171,10 @@ std::vector<Stage> vocoder_stages(const io::Config& config, const TrainingOption
   table.require(rate > 0.0, "adversarial_learning_rate", "more than 0");
   std::vector<Stage> stages;
   const auto add = [&](const char* name, std::int64_t steps, double learning_rate) {
-    if (steps > 0)
-      stages.push_back({name, steps, learning_rate, options.final_learning_rate, options.warmup_steps});
+    if (steps > 0) {
+      stages.push_back({name, options.lengthened(steps), learning_rate, options.final_learning_rate,
+                        options.warmup_steps});
+    }
   };
   add(kReconstructionStage, reconstruction, options.learning_rate);
   add(kAdversarialStage, adversarial, rate);
@@ -183,7 +197,8 @@ std::vector<Stage> prior_stages(const io::Config& config, const TrainingOptions&
   table.require(steps > 0, "prior_steps", "1 or more");
   table.require(epochs >= 0.0 && !(table.has("prior_epochs") && table.has("prior_steps")), "prior_epochs",
                 "0 or more, in place of prior_steps");
-  return {{"prior", steps, options.learning_rate, options.final_learning_rate, options.warmup_steps, epochs}};
+  return {{"prior", options.lengthened(steps), options.learning_rate, options.final_learning_rate,
+           options.warmup_steps, epochs * options.length}};
 }
 
 }  // namespace partita::training

@@ -36,6 +36,8 @@ RemixNetworksImpl::RemixNetworksImpl(const nn::MaskNetworkOptions& options) {
 }
 
 void RemixNetworksImpl::begin_round(std::int64_t round) {
+  if (begun_ >= round) return;
+  begun_ = round;
   const torch::NoGradGuard no_grad;
   if (round_.item<std::int64_t>() >= round) return;
   io::load_state(*teacher, io::state_of(*student), "teacher");

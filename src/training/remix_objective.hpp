@@ -32,6 +32,7 @@ class RemixNetworksImpl : public torch::nn::Module {
 
  private:
   torch::Tensor round_;
+  std::int64_t begun_ = -1;  ///< the round that is known to have begun, so that no step asks the device
 };
 TORCH_MODULE(RemixNetworks);
 

@@ -1,9 +1,14 @@
 #include "partita/training/trainer.hpp"
 
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <system_error>
 
 #include "decomposition_objective.hpp"
+#include "partita/base/device.hpp"
 #include "partita/training/checkpoint.hpp"
 #include "partita/training/loop.hpp"
 #include "prior_objective.hpp"
@@ -13,7 +18,10 @@
 namespace partita::training {
 namespace {
 
-/// A configuration read whole.
+constexpr double kAimedShare = 0.95;  // of the time that a run may take
+
+// A configuration of each kind read whole, and what it trains.
+
 struct DecompositionSetup {
   TrainingOptions options;
   std::vector<Stage> stages;
@@ -24,6 +32,9 @@ struct DecompositionSetup {
         stages(decomposition_stages(config, options)),
         model(decomposition::model_options(config)) {
     config.finish();
+  }
+  [[nodiscard]] DecompositionObjective objective(torch::Device device) const {
+    return {options, stages, model, device};
   }
 };
 
@@ -40,6 +51,9 @@ struct MasksSetup {
         masks(decomposition::mask_options(config, decomposition::model_options(decomposition.card()))) {
     config.finish();
   }
+  [[nodiscard]] RemixObjective objective(torch::Device device) const {
+    return {options, remix, masks, decomposition, device};
+  }
 };
 
 struct CodecSetup {
@@ -54,6 +68,9 @@ struct CodecSetup {
         vocoder(codec::mel_vocoder_options(config)),
         adversary(adversary_options(config)) {
     config.finish();
+  }
+  [[nodiscard]] VocoderObjective objective(torch::Device device) const {
+    return {options, stages, vocoder, adversary, device};
   }
 };
 
@@ -72,7 +89,24 @@ struct PriorSetup {
         prior(recomposition::prior_options(config)) {
     config.finish();
   }
+  [[nodiscard]] PriorObjective objective(torch::Device device) const {
+    return {options, stages, masking, prior, decomposition, device};
+  }
 };
+
+/// Calls `use` with the setup of a configuration's kind, which its tables tell.
+template <class Use>
+void with_setup(const io::Config& config, const Use& use) {
+  if (config.has("remix")) {
+    use(MasksSetup(config));
+  } else if (config.has("vocoder")) {
+    use(CodecSetup(config));
+  } else if (config.has("masking")) {
+    use(PriorSetup(config));
+  } else {
+    use(DecompositionSetup(config));
+  }
+}
 
 void check_fresh(const std::filesystem::path& run, bool resume) {
   if (!resume && has_checkpoints(run)) {
@@ -81,17 +115,22 @@ void check_fresh(const std::filesystem::path& run, bool resume) {
   }
 }
 
-/// Trains with the ranks of the environment, then has the first of them export; `objective` makes what is
-/// trained, on a device.
-template <class MakeObjective>
-void run_and_export(const TrainingOptions& options, const io::Config& config, bool resume,
-                    torch::Device device, Progress& progress, const MakeObjective& make_objective) {
+/// Trains with the ranks of the environment, then has the first of them export.
+template <class Setup>
+void run_and_export(const Setup& setup, const io::Config& config, bool resume, torch::Device device,
+                    Progress& progress) {
+  const TrainingOptions& options = setup.options;
   check_fresh(options.output, resume);
   const torch::Device local = Ranks::local_device(device);
   Ranks ranks = Ranks::from_environment(local, std::chrono::seconds(std::llround(options.rank_timeout)));
   const bool first = ranks.first();
+  if (options.bfloat16 && first && !has_bfloat16(local)) {
+    spdlog::warn(
+        "training.precision is 'bfloat16': this processor has no instructions for it (AVX-512 BF16), so "
+        "that float32 would be faster");
+  }
   {
-    auto objective = make_objective(local);
+    auto objective = setup.objective(local);
     Loop loop(objective, options, config.text(), std::move(ranks));
     if (resume) loop.resume();
     Progress silent;
@@ -100,32 +139,72 @@ void run_and_export(const TrainingOptions& options, const io::Config& config, bo
   if (first) export_run(options.output, options.output / "model");
 }
 
+/// A folder that is gone when this is.
+struct ScratchFolder {
+  std::filesystem::path path;
+
+  explicit ScratchFolder(std::filesystem::path where) : path(std::move(where)) {}
+  ~ScratchFolder() {
+    std::error_code error;
+    std::filesystem::remove_all(path, error);
+  }
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+};
+
+/// The plan for stages of the given pace.
+Plan plan_of(const std::vector<Stage>& stages, const Pace& pace, const TrainingOptions& options,
+             double minutes) {
+  double steps = 0.0, training = 0.0;
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    steps += static_cast<double>(stages[i].steps);
+    training += static_cast<double>(stages[i].steps) * pace.step[i];
+  }
+  // A validation may be the best, which is kept as a checkpoint of its own.
+  const double kept =
+      (steps / static_cast<double>(options.validate_every) + 1.0) * (pace.validation + pace.checkpoint) +
+      (steps / static_cast<double>(options.checkpoint_every) + 1.0) * pace.checkpoint + pace.once;
+  const double left = kAimedShare * 60.0 * minutes - kept;
+  if (left <= 0.0) {
+    fail<TrainingError>(
+        "{:g} minutes are too short: validations and checkpoints alone take {:.1f}; give more, or validate "
+        "more "
+        "seldom (validate_every) or on fewer clips (validation_clips)",
+        minutes, kept / 60.0);
+  }
+  Plan plan;
+  plan.length = options.length * left / training;
+  plan.minutes = (left + kept) / 60.0;
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    const double planned = static_cast<double>(stages[i].steps) * left / training;
+    plan.stages.push_back({stages[i].name, std::max<std::int64_t>(1, std::llround(planned)), pace.step[i]});
+  }
+  return plan;
+}
+
 }  // namespace
 
 void check_configuration(const io::Config& config) {
-  if (config.has("remix")) {
-    (void)MasksSetup(config);
-  } else if (config.has("vocoder")) {
-    (void)CodecSetup(config);
-  } else if (config.has("masking")) {
-    (void)PriorSetup(config);
-  } else {
-    (void)DecompositionSetup(config);
-  }
+  with_setup(config, [](const auto& /*setup*/) {});
+}
+
+Plan plan_run(const io::Config& config, double minutes, torch::Device device) {
+  Plan plan;
+  with_setup(config, [&](const auto& setup) {
+    auto objective = setup.objective(device);
+    Loop loop(objective, setup.options, config.text());
+    const ScratchFolder scratch(setup.options.output / "plan");
+    plan = plan_of(objective.stages(), loop.pace(scratch.path), setup.options, minutes);
+  });
+  return plan;
 }
 
 void train_decomposition(const io::Config& config, bool resume, torch::Device device, Progress& progress) {
-  const DecompositionSetup setup(config);
-  run_and_export(setup.options, config, resume, device, progress, [&](torch::Device local) {
-    return DecompositionObjective(setup.options, setup.stages, setup.model, local);
-  });
+  run_and_export(DecompositionSetup(config), config, resume, device, progress);
 }
 
 void train_masks(const io::Config& config, bool resume, torch::Device device, Progress& progress) {
-  const MasksSetup setup(config);
-  run_and_export(setup.options, config, resume, device, progress, [&](torch::Device local) {
-    return RemixObjective(setup.options, setup.remix, setup.masks, setup.decomposition, local);
-  });
+  run_and_export(MasksSetup(config), config, resume, device, progress);
 }
 
 void train_codec(const io::Config& config, bool resume, torch::Device device, Progress& progress) {
@@ -134,18 +213,11 @@ void train_codec(const io::Config& config, bool resume, torch::Device device, Pr
         "the configuration has no [vocoder] table: 'train codec' trains a vocoder of mel latents; see "
         "configs/mel-vocoder.toml");
   }
-  const CodecSetup setup(config);
-  run_and_export(setup.options, config, resume, device, progress, [&](torch::Device local) {
-    return VocoderObjective(setup.options, setup.stages, setup.vocoder, setup.adversary, local);
-  });
+  run_and_export(CodecSetup(config), config, resume, device, progress);
 }
 
 void train_prior(const io::Config& config, bool resume, torch::Device device, Progress& progress) {
-  const PriorSetup setup(config);
-  run_and_export(setup.options, config, resume, device, progress, [&](torch::Device local) {
-    return PriorObjective(setup.options, setup.stages, setup.masking, setup.prior, setup.decomposition,
-                          local);
-  });
+  run_and_export(PriorSetup(config), config, resume, device, progress);
 }
 
 }  // namespace partita::training

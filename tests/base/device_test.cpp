@@ -5,6 +5,10 @@
 #include <torch/cuda.h>
 #include <torch/utils.h>
 
+#include <fstream>
+#include <iterator>
+#include <string>
+
 #include "partita/base/error.hpp"
 
 namespace partita {
@@ -27,6 +31,13 @@ TEST(ParseDevice, RefusesADeviceThatTheMachineLacks) {
   if (count > 0) {
     EXPECT_EQ(parse_device("cuda"), torch::Device(torch::kCUDA, 0));
   }
+}
+
+TEST(Bfloat16, IsThereWhereTheProcessorSaysSo) {
+  std::ifstream file("/proc/cpuinfo");
+  if (!file) GTEST_SKIP() << "no /proc/cpuinfo";
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_EQ(has_bfloat16(torch::kCPU), text.find(" avx512_bf16 ") != std::string::npos);
 }
 
 TEST(SetThreads, TakesACountOrEveryCore) {

@@ -180,6 +180,21 @@ TEST(Config, TextIsEchoedWhole) {
   EXPECT_EQ(config().table("train").text(), kText);
 }
 
+TEST(Config, WithAnotherValueOfAKey) {
+  const Config before = config("seed = 1\n[train]\nrate = 0.1\nnames = [\"a\", \"b\"]\n");
+  const Config after = before.with("train", "rate", 0.25);
+  EXPECT_DOUBLE_EQ(after.table("train").get<double>("rate"), 0.25);
+  EXPECT_EQ(after.table("train").get<std::vector<std::string>>("names"),
+            (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(after.get<int>("seed"), 1);
+  EXPECT_NO_THROW(after.finish());
+  EXPECT_DOUBLE_EQ(before.table("train").get<double>("rate"), 0.1);
+  EXPECT_DOUBLE_EQ(config(after.text()).table("train").get<double>("rate"), 0.25);
+  EXPECT_DOUBLE_EQ(before.with("model", "width", 2.0).table("model").get<double>("width"), 2.0);
+  EXPECT_THAT([&] { static_cast<void>(before.with("seed", "x", 1.0)); },
+              ThrowsMessage<IoError>(AllOf(HasSubstr("run.toml"), HasSubstr("seed"))));
+}
+
 TEST(Config, LoadsFiles) {
   const support::TemporaryFolder folder;
   write_file(folder / "a.toml", "x = 1\n");

@@ -132,7 +132,7 @@ TEST(Configuration, DifferencesNameTheKey) {
 TEST(Configuration, PathsLimitsAndCountsMayChange) {
   EXPECT_EQ(
       configuration_difference("[data]\nstore = \"a\"\n[training]\noutput = \"x\"\nminutes = 1.0\n"
-                               "diffusion_steps = 10\nvalidate_every = 5\n",
+                               "diffusion_steps = 10\nvalidate_every = 5\nlength = 2.0\n",
                                "[data]\nstore = \"b\"\n[training]\noutput = \"y\"\nautoencoder_steps = 3\n"),
       "");
 }

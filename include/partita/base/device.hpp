@@ -10,6 +10,10 @@ namespace partita {
 /// device that this machine lacks.
 [[nodiscard]] torch::Device parse_device(const std::string& name);
 
+/// Whether a device computes in bfloat16 faster than in float32: of CPUs those with AVX-512 BF16. GPUs, of
+/// which those do that are younger than 2019, are not asked.
+[[nodiscard]] bool has_bfloat16(torch::Device device);
+
 /// Sets LibTorch's intra-op threads, 0 taking every core, and has subnormal numbers flushed to zero.
 /// Called once, in `main`, before any tensor work.
 void set_threads(int count);

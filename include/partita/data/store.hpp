@@ -22,6 +22,8 @@ struct StoreInfo {
   std::int64_t clip_frames = 0;      ///< latent frames a clip
   std::vector<std::string> sources;  ///< empty when stems are unknown
   std::int64_t codebooks = 0;        ///< clips are kept as codes of so many codebooks; 0: as latents
+  double latent_step = 0.0;          ///< latents are kept as multiples of it, in 8 bits; 0: in half precision
+  bool source_latents = true;        ///< the sources' latents are kept beside the mixtures'
 };
 
 /// Clips of a store: mixture `[clip, channel, frame]`, where stems are known sources `[clip, source, channel,
@@ -32,8 +34,8 @@ struct StoreClips {
 };
 
 /// One split of a latent store on disk: `<store>/<split>/*.safetensors`, memory-mapped, with the tensors of
-/// StoreClips: latents F16, codes I16 or I32, audio F32 (first n clips). Codes are decoded when they are
-/// read, by the codec that store.toml names.
+/// StoreClips: latents F16 or U8, codes I16 or I32, audio F32 or F16 (first n clips). Codes are decoded when
+/// they are read, by the codec that store.toml names.
 class LatentStore {
  public:
   /// Throws DataError for a store that is missing, unfinished, incomplete or not shaped as it says. `decoder`
@@ -43,13 +45,15 @@ class LatentStore {
 
   [[nodiscard]] const StoreInfo& info() const { return info_; }
   [[nodiscard]] std::int64_t size() const;  ///< clips
+  /// A clip's mixture as it is kept: latents, their multiples of latent_step, or codes.
+  [[nodiscard]] torch::Tensor kept(std::int64_t clip) const { return row(clip, &StoreClips::mixture); }
   /// Mixture latents of the given clips, float32 `[batch, channel, frame]`.
   [[nodiscard]] torch::Tensor mixtures(const std::vector<std::int64_t>& clips) const;
   /// The same of `frames` frames of each clip, from `offsets[i]` on: reads and decodes no more than these.
   [[nodiscard]] torch::Tensor mixture_crops(const std::vector<std::int64_t>& clips,
                                             const std::vector<std::int64_t>& offsets,
                                             std::int64_t frames) const;
-  /// Source latents, float32 `[batch, source, channel, frame]`. Throws DataError without stems.
+  /// Source latents, float32 `[batch, source, channel, frame]`. Throws DataError where there are none.
   [[nodiscard]] torch::Tensor sources(const std::vector<std::int64_t>& clips) const;
   [[nodiscard]] bool has_audio() const;
   /// Clips kept as audio: the first so many.
@@ -85,8 +89,8 @@ class LatentStore {
   std::int64_t size_ = 0;
 };
 
-/// Writes `<store>/<split>/<name>.safetensors`, atomically. Shards are read in the order of their names.
-/// Throws DataError for shapes that disagree with `info`.
+/// Writes `<store>/<split>/<name>.safetensors`, atomically; audio in half precision where it comes so. Shards
+/// are read in the order of their names. Throws DataError for shapes that disagree with `info`.
 void write_shard(const std::filesystem::path& store, const std::string& split, const std::string& name,
                  const StoreInfo& info, const StoreClips& clips);
 

@@ -54,6 +54,13 @@ class Objective {
   virtual Validation validate() = 0;
 };
 
+/// What the parts of a run take, in seconds.
+struct Pace {
+  std::vector<double> step;  ///< of each stage
+  double validation = 0.0, checkpoint = 0.0;
+  double once = 0.0;  ///< what the first steps and the first validation take beyond others
+};
+
 class RunLog;
 
 /// Runs an objective's stages: optimiser, EMA, schedule, log, validation, checkpoints. With several ranks,
@@ -72,6 +79,8 @@ class Loop {
   /// steps, or when `patience` validations brought none better.
   bool run(Progress& progress);
   [[nodiscard]] std::int64_t step() const { return step_; }
+  /// Measured by doing them, checkpoints in the folder `scratch`; what has been trained so far is spoilt.
+  [[nodiscard]] Pace pace(const std::filesystem::path& scratch);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -80,6 +89,7 @@ class Loop {
   [[nodiscard]] bool stage_done() const;
   bool train(Progress& progress);
   void train_step();
+  [[nodiscard]] double step_seconds(Pace& pace);
   torch::Tensor accumulate_gradients();
   void join_ranks(const torch::Tensor& loss);
   void after_step();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "partita/base/progress.hpp"
 #include "partita/io/config.hpp"
@@ -31,6 +32,7 @@ struct TrainingOptions {
   double ema_decay = 0.0;  ///< 0: off
   bool fused = true;       ///< the optimiser's one-pass kernel where there is one (CPU)
   bool bfloat16 = false;   ///< precision = "bfloat16": autocast; weights, losses and moments stay float32
+  double length = 1.0;     ///< stages and intervals take so many times the steps that are said
   std::int64_t log_every = 20;
   std::int64_t validate_every = 1000;
   std::int64_t checkpoint_every = 1000;
@@ -39,6 +41,9 @@ struct TrainingOptions {
   double minutes = 0.0;         ///< 0: no limit; otherwise a call checkpoints and returns after so long
   double rank_timeout = 600.0;  ///< seconds after which a rank that does not answer stops the others
   std::uint64_t seed = 0;
+
+  /// `steps` times `length`; at least one, where there are any.
+  [[nodiscard]] std::int64_t lengthened(std::int64_t steps) const;
 };
 
 /// Reads and range-checks them. Throws io::IoError naming the key.
@@ -47,6 +52,25 @@ struct TrainingOptions {
 /// Reads the configuration of any kind of training whole, as training would. Throws io::IoError naming the
 /// key that is wrong or unknown.
 void check_configuration(const io::Config& config);
+
+/// A run that is to take a given time.
+struct Plan {
+  double length = 1.0;   ///< TrainingOptions::length that makes it so long
+  double minutes = 0.0;  ///< that it is expected to take
+  struct Stage {
+    std::string name;
+    std::int64_t steps = 0;
+    double step_seconds = 0.0;
+  };
+  std::vector<Stage> stages;
+};
+
+/// `partita train plan`: how much longer or shorter than it says a configuration of any kind must be made for
+/// its run to take `minutes` on this device, so that its learning rates fall to the end and as many
+/// validations are made as it says. Measured on some steps of every stage, a validation and a checkpoint,
+/// none of which is kept. Aims a twentieth below the time. Throws as training does, and TrainingError if the
+/// time is too short for what does not shrink.
+[[nodiscard]] Plan plan_run(const io::Config& config, double minutes, torch::Device device);
 
 /// `partita train decomposition`: runs until the configuration's steps are done, the time limit is
 /// over or a stop is asked for; every end but a crash writes a checkpoint, and every end but a stop

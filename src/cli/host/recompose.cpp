@@ -4,12 +4,12 @@
 #include <memory>
 
 #include "commands.hpp"
+#include "host/prior_options.hpp"
 #include "partita/base/device.hpp"
 #include "partita/evaluation/plot.hpp"
 #include "partita/io/atomic_file.hpp"
 #include "partita/io/report.hpp"
 #include "partita/recomposition/song.hpp"
-#include "prior_options.hpp"
 
 namespace partita::cli {
 namespace {

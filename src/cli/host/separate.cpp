@@ -5,12 +5,12 @@
 #include <memory>
 
 #include "commands.hpp"
+#include "host/refinement.hpp"
 #include "partita/base/device.hpp"
 #include "partita/decomposition/song.hpp"
 #include "partita/evaluation/systems.hpp"
 #include "partita/io/model_folder.hpp"
 #include "partita/io/report.hpp"
-#include "refinement.hpp"
 
 namespace partita::cli {
 namespace {

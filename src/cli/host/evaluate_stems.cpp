@@ -3,8 +3,8 @@
 #include <cstdio>
 #include <memory>
 
-#include "bss_options.hpp"
 #include "commands.hpp"
+#include "host/bss_options.hpp"
 #include "partita/evaluation/stems.hpp"
 #include "partita/io/report.hpp"
 

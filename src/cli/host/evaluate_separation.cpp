@@ -4,14 +4,14 @@
 #include <cstdio>
 #include <memory>
 
-#include "bss_options.hpp"
 #include "commands.hpp"
+#include "host/bss_options.hpp"
+#include "host/refinement.hpp"
 #include "partita/base/device.hpp"
 #include "partita/evaluation/clips.hpp"
 #include "partita/evaluation/plot.hpp"
 #include "partita/evaluation/systems.hpp"
 #include "partita/io/report.hpp"
-#include "refinement.hpp"
 
 namespace partita::cli {
 namespace {

@@ -4,13 +4,13 @@
 #include <memory>
 
 #include "commands.hpp"
+#include "host/prior_options.hpp"
 #include "partita/base/device.hpp"
 #include "partita/evaluation/clips.hpp"
 #include "partita/evaluation/diversity.hpp"
 #include "partita/evaluation/generation.hpp"
 #include "partita/evaluation/recomposition.hpp"
 #include "partita/io/report.hpp"
-#include "prior_options.hpp"
 
 namespace partita::cli {
 namespace {
