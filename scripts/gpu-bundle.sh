@@ -23,6 +23,8 @@ shift $((OPTIND - 1))
 [ ! -e "$bundle" ] || die "$bundle is there already: remove it first"
 [ -x "$partita" ] || die "$partita is not built: make program"
 
+whole=false
+trap '$whole || rm -rf "$bundle"' EXIT
 mkdir -p "$bundle/include" "$bundle/data"
 for library in fmt spdlog nlohmann toml++ CLI; do
   [ -d "$headers/$library" ] || die "$headers/$library is missing: scripts/install-packages.sh"
@@ -37,3 +39,4 @@ awk -v each="$each" 'BEGIN { exit each <= 0 }' ||
 for store in "$@"; do
   "$partita" pack "$store" -o "$bundle/data/$(basename "$store")" --mebibytes "$each"
 done
+whole=true
