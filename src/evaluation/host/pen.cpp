@@ -54,6 +54,7 @@ void Pen::upward_text(const std::string& words, double x, double y) {
 void Pen::line(double x1, double y1, double x2, double y2) { path({{x1, y1}, {x2, y2}}); }
 
 void Pen::path(const std::vector<std::pair<double, double>>& points) {
+  cairo_new_path(context_.get());  // showing text leaves a point
   for (const auto& [x, y] : points) cairo_line_to(context_.get(), x, y);
   cairo_stroke(context_.get());
 }
@@ -71,6 +72,7 @@ void Pen::fill(const Box& box, const Colour& colour, double opacity) {
 }
 
 void Pen::dot(double x, double y, double radius) {
+  cairo_new_path(context_.get());
   cairo_arc(context_.get(), x, y, radius, 0.0, 2.0 * M_PI);
   cairo_fill(context_.get());
 }
@@ -105,8 +107,8 @@ double tick_step(double extent, int most) {
 }
 
 std::string number(double value) {
-  const std::string text = fmt::format("{:g}", std::abs(value) < 1e-12 ? 0.0 : value);
-  return text.front() == '-' ? "\u2212" + text.substr(1) : text;
+  if (std::abs(value) < 1e-12) return "0";
+  return fmt::format("{}{:g}", value < 0.0 ? "\u2212" : "", std::abs(value));
 }
 
 void write_png(cairo_surface_t* surface, const std::filesystem::path& png) {
