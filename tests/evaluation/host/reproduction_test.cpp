@@ -101,6 +101,7 @@ class Reproducing : public Tiny {
     ReproductionOptions options;
     options.store = store();
     options.steps = 2;
+    options.sampling_clips = 1;
     options.sounds = folder_ / "sounds";
     options.models = {{"ours", (folder_ / "tiny").string()}};
     return options;
