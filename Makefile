@@ -27,7 +27,9 @@ build: configure
 program: configure
 	cmake --build --preset release -j $(JOBS) --target partita
 
-# Renders, prepares and measures: what is there already is not done again, figures are.
+# Renders, prepares and measures: what is there already is not done again, figures are. Its parts add up to some two
+# hours on two cores (docs/results.md has what was timed); smaller: make tables TABLES_SONGS=60 TABLES_CLIPS=24
+# TABLES_MADE_CLIPS=4
 tables: program
 	@scripts/install-packages.sh render
 	PARTITA=$(BUILD)/src/cli/partita SONGS=$(TABLES_SONGS) CLIPS=$(TABLES_CLIPS) STEPS=$(TABLES_STEPS) \
