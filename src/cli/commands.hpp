@@ -40,6 +40,7 @@ void add_prepare(CLI::App& app, Context& context);
 void add_pack(CLI::App& app, Context& context);
 void add_train(CLI::App& app, Context& context);
 void add_evaluate(CLI::App& app, Context& context);
+void add_reproduce(CLI::App& app, Context& context);
 void add_codec(CLI::App& app, Context& context);
 void add_models(CLI::App& app, Context& context);
 

@@ -12,19 +12,104 @@ namespace {
 
 constexpr double kLimit = 100.0;  // dB; keeps a silent or perfect estimate from making a mean infinite
 
+double limited(double decibels) { return std::clamp(decibels, -kLimit, kLimit); }
+
 struct Gathered {
   Sample sdr, sir, sar;
   std::int64_t clips = 0, silent = 0;
 
   void add(const SiMetrics& metrics, std::int64_t clip) {
-    sdr.add(std::clamp(metrics.sdr, -kLimit, kLimit), clip);
-    sir.add(std::clamp(metrics.sir, -kLimit, kLimit), clip);
-    sar.add(std::clamp(metrics.sar, -kLimit, kLimit), clip);
+    sdr.add(metrics.sdr, clip);
+    sir.add(metrics.sir, clip);
+    sar.add(metrics.sar, clip);
     ++clips;
   }
   [[nodiscard]] Summary::Row row(std::string source, std::uint64_t seed) const {
     return {std::move(source), sdr.statistic(seed), sir.statistic(seed), sar.statistic(seed), clips, silent};
   }
+};
+
+/// SI-SDR of each estimate as each source, `[estimate, source]`; zero for silent references.
+torch::Tensor scores(const torch::Tensor& estimates, const torch::Tensor& references) {
+  const std::int64_t sources = references.size(0);
+  torch::Tensor score = torch::zeros({sources, sources}, torch::kFloat64);
+  for (std::int64_t source = 0; source < sources; ++source) {
+    if (is_silent(references[source])) continue;
+    for (std::int64_t estimate = 0; estimate < sources; ++estimate)
+      score[estimate][source] = limited(si_sdr(estimates[estimate], references[source]));
+  }
+  return score;
+}
+
+/// Gathers one system's figures, clip by clip.
+class Gathering {
+ public:
+  Gathering(std::string system, const std::vector<std::string>& sources, const EvaluationOptions& options)
+      : sources_(sources),
+        options_(options),
+        each_(sources.size()),
+        bss_(sources),
+        crossed_(torch::zeros({count(), count()}, torch::kFloat64)) {
+    summary_.system = std::move(system);
+  }
+
+  void add(const Clip& clip, const torch::Tensor& separated) {
+    const torch::Tensor score = scores(separated, clip.references);
+    crossed_ += score;
+    // The order that suits the references best; silent references take what is left.
+    const torch::Tensor estimates =
+        options_.assignment == Assignment::Clip
+            ? separated.index_select(0, torch::tensor(best_assignment(score), torch::kLong))
+            : separated;
+    if (options_.bss) {
+      bss_.add(
+          bss_eval(clip.references.unsqueeze(1), estimates.unsqueeze(1), clip.sample_rate, *options_.bss));
+    }
+    for (std::size_t i = 0; i < sources_.size(); ++i) add_source(clip, estimates, i);
+    ++clips_;
+  }
+
+  [[nodiscard]] Summary summary() && {
+    for (std::size_t i = 0; i < sources_.size(); ++i)
+      summary_.rows.push_back(each_[i].row(sources_[i], options_.seed));
+    summary_.rows.push_back(all_.row("all", options_.seed));
+    for (std::int64_t estimate = 0; estimate < count(); ++estimate) {
+      std::vector<double> means;
+      for (std::int64_t source = 0; source < count(); ++source) {
+        means.push_back(crossed_[estimate][source].item<double>() /
+                        static_cast<double>(each_[static_cast<std::size_t>(source)].clips));
+      }
+      summary_.crossed.push_back(std::move(means));
+    }
+    if (options_.bss) summary_.bss = bss_.rows(options_.seed);
+    return std::move(summary_);
+  }
+
+ private:
+  [[nodiscard]] std::int64_t count() const { return static_cast<std::int64_t>(sources_.size()); }
+
+  void add_source(const Clip& clip, const torch::Tensor& estimates, std::size_t i) {
+    const auto source = static_cast<std::int64_t>(i);
+    if (is_silent(clip.references[source])) {
+      ++each_[i].silent;
+      ++all_.silent;
+      return;
+    }
+    SiMetrics metrics = si_metrics(estimates[source], clip.references, source);
+    metrics = {limited(metrics.sdr), limited(metrics.sir), limited(metrics.sar)};
+    each_[i].add(metrics, clips_);
+    all_.add(metrics, clips_);
+    summary_.figures.push_back({clip.name, sources_[i], metrics});
+  }
+
+  const std::vector<std::string>& sources_;
+  const EvaluationOptions& options_;
+  std::vector<Gathered> each_;
+  Gathered all_;
+  BssTable bss_;
+  torch::Tensor crossed_;  ///< sums over clips
+  std::int64_t clips_ = 0;
+  Summary summary_;
 };
 
 void check(const System& system, const Clip& clip, const torch::Tensor& estimates, std::int64_t sources) {
@@ -39,52 +124,50 @@ void check(const System& system, const Clip& clip, const torch::Tensor& estimate
   }
 }
 
-/// The estimates in the order that suits the references best; silent references take what is left.
-torch::Tensor assigned(const torch::Tensor& estimates, const torch::Tensor& references) {
-  const std::int64_t sources = references.size(0);
-  torch::Tensor score = torch::zeros({sources, sources}, torch::kFloat64);
-  for (std::int64_t source = 0; source < sources; ++source) {
-    if (is_silent(references[source])) continue;
-    for (std::int64_t estimate = 0; estimate < sources; ++estimate) {
-      score[estimate][source] = std::clamp(si_sdr(estimates[estimate], references[source]), -kLimit, kLimit);
-    }
+/// The figures of one source, clip by clip: {"clip": [...], "si_sdr": [...], ...}
+io::Json clips_of(const Summary& summary, const std::string& source) {
+  io::Json json{{"clip", io::Json::array()},
+                {"si_sdr", io::Json::array()},
+                {"si_sir", io::Json::array()},
+                {"si_sar", io::Json::array()}};
+  for (const auto& figure : summary.figures) {
+    if (figure.source != source) continue;
+    json["clip"].push_back(figure.clip);
+    json["si_sdr"].push_back(figure.metrics.sdr);
+    json["si_sir"].push_back(figure.metrics.sir);
+    json["si_sar"].push_back(figure.metrics.sar);
   }
-  return estimates.index_select(0, torch::tensor(best_assignment(score), torch::kLong));
+  return json;
 }
 
 }  // namespace
 
 Summary evaluate(const System& system, const std::vector<Clip>& clips,
                  const std::vector<std::string>& sources, const EvaluationOptions& options) {
-  std::vector<Gathered> each(sources.size());
-  Gathered all;
-  BssTable bss(sources);
-  for (std::size_t c = 0; c < clips.size(); ++c) {
-    const Clip& clip = clips[c];
-    torch::Tensor estimates = system.separate(clip);
+  Gathering gathering(system.name, sources, options);
+  for (const Clip& clip : clips) {
+    const torch::Tensor estimates = system.separate(clip);
     check(system, clip, estimates, static_cast<std::int64_t>(sources.size()));
-    if (options.assignment == Assignment::Clip) estimates = assigned(estimates, clip.references);
-    if (options.bss) {
-      bss.add(bss_eval(clip.references.unsqueeze(1), estimates.unsqueeze(1), clip.sample_rate, *options.bss));
-    }
-    for (std::size_t i = 0; i < sources.size(); ++i) {
-      const auto source = static_cast<std::int64_t>(i);
-      if (is_silent(clip.references[source])) {
-        ++each[i].silent;
-        ++all.silent;
-        continue;
-      }
-      const SiMetrics metrics = si_metrics(estimates[source], clip.references, source);
-      each[i].add(metrics, static_cast<std::int64_t>(c));
-      all.add(metrics, static_cast<std::int64_t>(c));
-    }
+    gathering.add(clip, estimates);
   }
-  Summary summary{system.name, {}, {}};
-  for (std::size_t i = 0; i < sources.size(); ++i)
-    summary.rows.push_back(each[i].row(sources[i], options.seed));
-  summary.rows.push_back(all.row("all", options.seed));
-  if (options.bss) summary.bss = bss.rows(options.seed);
-  return summary;
+  return std::move(gathering).summary();
+}
+
+std::vector<Summary> evaluate(const std::vector<System>& systems, const std::vector<Clip>& clips,
+                              const std::vector<std::string>& sources, const EvaluationOptions& options,
+                              Progress& progress) {
+  std::vector<Summary> summaries;
+  for (const System& system : systems) {
+    progress.begin(system.name, static_cast<std::int64_t>(clips.size()), "clips");
+    const auto separate = [&](const Clip& clip) {
+      torch::Tensor estimates = system.separate(clip);
+      progress.advance(1, clip.name);
+      return estimates;
+    };
+    summaries.push_back(evaluate({system.name, separate}, clips, sources, options));
+    progress.end();
+  }
+  return summaries;
 }
 
 std::string to_text(Assignment assignment) {
@@ -102,8 +185,9 @@ io::Json to_json(const Summary& summary) {
                     {"si_sdr", to_json(row.sdr)},
                     {"si_sir", to_json(row.sir)},
                     {"si_sar", to_json(row.sar)}});
+    if (row.source != "all") rows.back()["figures"] = clips_of(summary, row.source);
   }
-  io::Json json{{"system", summary.system}, {"rows", rows}};
+  io::Json json{{"system", summary.system}, {"rows", rows}, {"crossed_si_sdr", summary.crossed}};
   if (!summary.bss.empty()) json["bss"] = to_json(summary.bss);
   return json;
 }

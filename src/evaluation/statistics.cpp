@@ -15,14 +15,6 @@ namespace {
 constexpr std::int64_t kResamples = 1000;
 constexpr double kOutside = 0.025;  // on each side of an interval
 
-/// Linear between order statistics (NumPy's default); `sorted` is not empty.
-double quantile(const std::vector<double>& sorted, double share) {
-  const double place = share * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<std::size_t>(place);
-  const std::size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (place - std::floor(place)) * (sorted[above] - sorted[below]);
-}
-
 double mean_of(const std::vector<double>& values) {
   double total = 0.0;
   for (const double value : values) total += value;
@@ -30,6 +22,13 @@ double mean_of(const std::vector<double>& values) {
 }
 
 }  // namespace
+
+double quantile(const std::vector<double>& sorted, double share) {
+  const double place = share * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::size_t>(place);
+  const std::size_t above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (place - std::floor(place)) * (sorted[above] - sorted[below]);
+}
 
 torch::Tensor bootstrap_counts(std::int64_t clips, std::int64_t index, std::uint64_t seed) {
   if (clips == 0) return torch::zeros({0}, torch::kFloat64);

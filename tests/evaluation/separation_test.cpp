@@ -110,6 +110,35 @@ TEST(Evaluate, AssignsByModelOrInEachClip) {
   EXPECT_EQ(quiet.rows[1].sdr.mean, 100.0);
 }
 
+TEST(Evaluate, KeepsTheFiguresOfEveryClipThatMeansAreOf) {
+  Clip half = clip(1);
+  half.references[1].zero_();
+  Progress progress;
+  const std::vector<Summary> found =
+      evaluate({mixture_system(2), ideal_mask_system()}, {half, clip(2)}, kSources, {}, progress);
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[1].system, "ideal masks");
+  const std::vector<Summary::Figure>& figures = found[0].figures;
+  ASSERT_EQ(figures.size(), 3U) << "the silent bass is left out";
+  EXPECT_EQ(figures[0].clip, "clip 1");
+  EXPECT_EQ(figures[2].source, "bass");
+  EXPECT_NEAR((figures[0].metrics.sdr + figures[1].metrics.sdr) / 2.0, found[0].rows[0].sdr.mean, 1e-9);
+  const io::Json drums = to_json(found[0]).at("rows")[0].at("figures");
+  EXPECT_EQ(drums.at("clip"), io::Json({"clip 1", "clip 2"}));
+  EXPECT_EQ(drums.at("si_sdr")[1], figures[1].metrics.sdr);
+}
+
+TEST(Evaluate, TellsWhatAnotherNamingWouldComeTo) {
+  const System turned{"turned", [](const Clip& given) { return system_at(7.0).separate(given).flip({0}); }};
+  const Summary found = evaluate(turned, {clip(1), clip(2)}, kSources);
+  EXPECT_NEAR(found.crossed[1][0], 7.0, 1e-3) << "its bass as drums";
+  EXPECT_NEAR(found.crossed[0][1], 7.0, 1e-3);
+  EXPECT_NEAR(found.crossed[0][0], found.rows[0].sdr.mean, 1e-9);
+  Clip half = clip(1);
+  half.references[1].zero_();
+  EXPECT_TRUE(std::isnan(evaluate(mixture_system(2), {half}, kSources).crossed[0][1]));
+}
+
 TEST(Evaluate, TakesBssEvalInWhereAsked) {
   EvaluationOptions options;
   options.bss = BssOptions{0.5, 0.5, 32};

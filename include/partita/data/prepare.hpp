@@ -15,6 +15,7 @@ struct PrepareOptions {
   std::filesystem::path input;
   enum class Layout { Slakh, Musdb, Mixtures } layout = Layout::Slakh;
   std::vector<std::string> sources;  ///< lower-case Slakh classes ("drums", "bass"); unused for Mixtures
+  std::vector<std::string> splits;   ///< those to prepare, for example "test"; empty: all
   std::filesystem::path output;      ///< folder of the store
   std::string codec = "mel";
   double clip_seconds = 7.0;

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "partita/base/progress.hpp"
 #include "partita/codec/codec.hpp"
+#include "partita/evaluation/separation.hpp"
 #include "partita/evaluation/statistics.hpp"
 #include "partita/io/report.hpp"
 
@@ -28,6 +30,10 @@ struct CodecFigures {
 [[nodiscard]] CodecFigures evaluate_codec(codec::Codec& codec,
                                           const std::vector<std::filesystem::path>& files, double seconds,
                                           Progress& progress);
+/// Sends the clips' mixtures through the codec; `use` takes each as it is given back, `[channel, sample]`.
+[[nodiscard]] CodecFigures evaluate_codec(codec::Codec& codec, const std::vector<Clip>& clips,
+                                          Progress& progress,
+                                          const std::function<void(const torch::Tensor&)>& use = {});
 [[nodiscard]] io::Json to_json(const CodecFigures& figures);
 [[nodiscard]] std::string to_markdown(const std::vector<CodecFigures>& figures);
 

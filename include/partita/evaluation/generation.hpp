@@ -31,6 +31,10 @@ struct SoundSet {
 /// The mixtures that a split of a latent store keeps as audio. Throws EvaluationError if it keeps none.
 [[nodiscard]] SoundSet sounds_from_store(const std::filesystem::path& store, const std::string& split);
 
+/// Waveforms in memory, `[channel, sample]` each or `[sample]`, at one rate.
+[[nodiscard]] SoundSet sounds_from_waveforms(std::string name, std::vector<torch::Tensor> waveforms,
+                                             int sample_rate);
+
 struct GenerationOptions {
   bool infinity = false;         ///< FAD∞ as well: holds the frames of one set of candidates in memory
   std::int64_t resamples = 100;  ///< of the bootstrap behind intervals

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "partita/base/progress.hpp"
+#include "partita/evaluation/diversity.hpp"
+#include "partita/evaluation/generation.hpp"
 #include "partita/evaluation/separation.hpp"
 #include "partita/evaluation/statistics.hpp"
 #include "partita/io/report.hpp"
@@ -38,8 +40,27 @@ struct RecompositionSets {
                                                      const std::vector<Clip>& clips,
                                                      const std::filesystem::path& folder, Progress& progress);
 
+/// The paper's tables 4 and 5 and the rhythm of what a prior makes.
+struct RecompositionFigures {
+  std::vector<GenerationFigures> generation;  ///< an embedding: to the original, then to the encoded clips
+  DiversityFigures diversity;
+  std::vector<RhythmRow> rhythm;
+};
+
+/// Writes the sets below `folder` and measures them; the seed is the recomposer's. Throws as
+/// `write_recompositions`.
+[[nodiscard]] RecompositionFigures evaluate_recomposition(recomposition::Recomposer& recomposer,
+                                                          const std::vector<Clip>& clips,
+                                                          const std::filesystem::path& folder,
+                                                          const std::vector<Embedding>& embeddings,
+                                                          Progress& progress);
+
 [[nodiscard]] io::Json to_json(const RhythmRow& row);
+/// {"generation", "diversity", "rhythm"}
+[[nodiscard]] io::Json to_json(const RecompositionFigures& figures);
 /// A table of all rows, with a sentence on what they are.
 [[nodiscard]] std::string to_markdown(const std::vector<RhythmRow>& rows);
+/// All tables, one below the other.
+[[nodiscard]] std::string to_markdown(const RecompositionFigures& figures);
 
 }  // namespace partita::evaluation

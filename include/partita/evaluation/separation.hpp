@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "partita/base/progress.hpp"
 #include "partita/evaluation/bss_table.hpp"
 #include "partita/evaluation/si_metrics.hpp"
 #include "partita/evaluation/statistics.hpp"
@@ -45,8 +46,18 @@ struct Summary {
     std::int64_t clips = 0;
     std::int64_t silent = 0;  ///< references left out
   };
+  /// What one source of one clip comes to.
+  struct Figure {
+    std::string clip;
+    std::string source;
+    SiMetrics metrics;
+  };
   std::string system;
-  std::vector<Row> rows;    ///< one a source, the last "all"
+  std::vector<Row> rows;        ///< one a source, the last "all"
+  std::vector<Figure> figures;  ///< in the order of the clips, and of the sources in each
+  /// Mean SI-SDR in dB of each estimate as each source, `[estimate][source]`: whether another naming of the
+  /// estimates would suit the clips better. NaN for sources that are silent in all clips.
+  std::vector<std::vector<double>> crossed;
   std::vector<BssRow> bss;  ///< where they were asked for; a track is a clip
 };
 
@@ -54,6 +65,11 @@ struct Summary {
 [[nodiscard]] Summary evaluate(const System& system, const std::vector<Clip>& clips,
                                const std::vector<std::string>& sources,
                                const EvaluationOptions& options = {});
+/// The same of several systems, in their order.
+[[nodiscard]] std::vector<Summary> evaluate(const std::vector<System>& systems,
+                                            const std::vector<Clip>& clips,
+                                            const std::vector<std::string>& sources,
+                                            const EvaluationOptions& options, Progress& progress);
 /// "model: …" or "clip: …", the rule in words.
 [[nodiscard]] std::string to_text(Assignment assignment);
 [[nodiscard]] io::Json to_json(const Summary& summary);

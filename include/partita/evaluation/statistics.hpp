@@ -25,6 +25,10 @@ struct Statistic {
   std::int64_t count = 0;
 };
 
+/// The value below which a share of values lies, linear between order statistics (NumPy's default); `sorted`
+/// is ascending and not empty.
+[[nodiscard]] double quantile(const std::vector<double>& sorted, double share);
+
 /// How often each of `clips` clips is drawn in the bootstrap's resample `index`, with replacement: float64
 /// `[clip]`, which sums to `clips`. The same seed gives all measures the same resamples.
 [[nodiscard]] torch::Tensor bootstrap_counts(std::int64_t clips, std::int64_t index, std::uint64_t seed = 0);

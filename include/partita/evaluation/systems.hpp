@@ -29,4 +29,12 @@ struct NamedSource {
 [[nodiscard]] System source_system(std::string name, std::shared_ptr<decomposition::StemSource> source,
                                    const std::vector<std::string>& sources);
 
+/// The systems that a name stands for: a baseline, or a model under each refinement, which its name then
+/// tells ("drums-bass (wiener)"; the bare name is Best). Throws as `make_source` and `source_system`.
+[[nodiscard]] std::vector<System> named_systems(const std::string& name,
+                                                const std::vector<decomposition::Refinement>& refinements,
+                                                const decomposition::SeparatorOptions& options,
+                                                torch::Device device,
+                                                const std::vector<std::string>& sources);
+
 }  // namespace partita::evaluation

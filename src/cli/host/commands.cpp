@@ -21,6 +21,7 @@ int run(int argc, const char* const* argv) {
               {"evaluate", add_evaluate_diversity},
               {"evaluate", add_evaluate_recomposition},
               {"evaluate", add_evaluate_codec},
+              {"", add_reproduce},
               {"", add_codec},
               {"", add_models},
               {"models", add_models_fetch}});

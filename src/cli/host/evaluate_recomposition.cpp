@@ -7,8 +7,6 @@
 #include "host/prior_options.hpp"
 #include "partita/base/device.hpp"
 #include "partita/evaluation/clips.hpp"
-#include "partita/evaluation/diversity.hpp"
-#include "partita/evaluation/generation.hpp"
 #include "partita/evaluation/recomposition.hpp"
 #include "partita/io/report.hpp"
 
@@ -20,7 +18,6 @@ struct Arguments {
   std::string split = "test", model = "drums-bass", embedding = "mel", device = "cpu";
   std::int64_t count = 64;
   recomposition::RecomposerOptions recomposer;
-  evaluation::GenerationOptions options;
 };
 
 void evaluate_recomposition(Arguments& arguments, const Context& context) {
@@ -30,32 +27,12 @@ void evaluate_recomposition(Arguments& arguments, const Context& context) {
   const std::vector<evaluation::Clip> clips =
       evaluation::clips_from_store(arguments.store, arguments.split, recomposer.names(), arguments.count);
   Progress progress = context.progress();
-  const evaluation::RecompositionSets sets =
-      evaluation::write_recompositions(recomposer, clips, arguments.output, progress);
-  const evaluation::Embedding embedding = evaluation::make_embedding(arguments.embedding);
+  const evaluation::RecompositionFigures figures = evaluation::evaluate_recomposition(
+      recomposer, clips, arguments.output, {evaluation::make_embedding(arguments.embedding)}, progress);
+  if (context.json != "-") fmt::print("{}", evaluation::to_markdown(figures));
   io::Json report = sampling_settings(options.how);
-  report.update({{"model", arguments.model},
-                 {"clips", clips.size()},
-                 {"seed", options.separator.seed},
-                 {"generation", io::Json::array()},
-                 {"rhythm", io::Json::array()}});
-  std::vector<evaluation::SoundSet> candidates;
-  for (const auto& folder : sets.candidates) candidates.push_back(evaluation::sounds_from_folder(folder));
-  for (const auto& reference : {sets.original, sets.encoded}) {
-    const evaluation::GenerationFigures figures = evaluation::evaluate_generation(
-        embedding, evaluation::sounds_from_folder(reference), candidates, arguments.options, progress);
-    if (context.json != "-") fmt::print("{}\n", evaluation::to_markdown(figures));
-    report["generation"].push_back(evaluation::to_json(figures));
-  }
-  const evaluation::DiversityFigures diversity = evaluation::evaluate_diversity(
-      recomposer.separator().codec(),
-      evaluation::pair_parts(sets.real_parts, sets.made_parts, options.separator.seed), 0.0,
-      options.separator.seed, progress);
-  report["diversity"] = evaluation::to_json(diversity);
-  for (const auto& row : sets.rhythm) report["rhythm"].push_back(evaluation::to_json(row));
-  if (context.json != "-") {
-    fmt::print("{}{}", evaluation::to_markdown(diversity), evaluation::to_markdown(sets.rhythm));
-  }
+  report.update({{"model", arguments.model}, {"clips", clips.size()}, {"seed", options.separator.seed}});
+  report.update(evaluation::to_json(figures));
   io::write_report(report, context.json);
 }
 

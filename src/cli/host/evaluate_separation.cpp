@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -39,29 +38,14 @@ struct Arguments {
 const std::map<std::string, evaluation::Assignment> kAssignments{{"model", evaluation::Assignment::Model},
                                                                  {"clip", evaluation::Assignment::Clip}};
 
-System model_system(const Arguments& arguments, const std::string& name, Refinement refinement) {
-  decomposition::SeparatorOptions options = arguments.separator;
-  options.refinement = refinement;
-  evaluation::NamedSource source = evaluation::make_source(name, options, parse_device(arguments.device));
-  std::string label = source.name;
-  if (refinement == Refinement::None) label += " (raw components)";
-  if (refinement == Refinement::Wiener) label += " (wiener)";
-  if (refinement == Refinement::Learned) label += " (learned)";
-  return evaluation::source_system(
-      label, std::make_shared<decomposition::StemSource>(std::move(source.source)), arguments.sources);
-}
-
 std::vector<System> systems(const Arguments& arguments) {
-  std::vector<System> all;
-  all.push_back(evaluation::mixture_system(static_cast<std::int64_t>(arguments.sources.size())));
-  const auto baselines = evaluation::baseline_names();
+  std::vector<Refinement> refine;
+  for (const auto& word : arguments.refine) refine.push_back(refinements().at(word));
+  std::vector<System> all{evaluation::mixture_system(static_cast<std::int64_t>(arguments.sources.size()))};
   for (const auto& name : arguments.models) {
-    if (std::find(baselines.begin(), baselines.end(), name) != baselines.end()) {
-      all.push_back(model_system(arguments, name, Refinement::Best));
-      continue;
-    }
-    for (const auto& word : arguments.refine) {
-      all.push_back(model_system(arguments, name, refinements().at(word)));
+    for (System& system : evaluation::named_systems(name, refine, arguments.separator,
+                                                    parse_device(arguments.device), arguments.sources)) {
+      all.push_back(std::move(system));
     }
   }
   for (const auto& suffix : arguments.estimates) {
@@ -93,15 +77,10 @@ void evaluate_separation(const Arguments& arguments, const Context& context) {
   if (arguments.bss) options.bss = arguments.bss_options;
   const std::vector<System> all = systems(arguments);
   Progress progress = context.progress();
-  progress.begin("evaluating", static_cast<std::int64_t>(all.size()), "systems");
-  std::vector<evaluation::Summary> summaries;
+  const std::vector<evaluation::Summary> summaries =
+      evaluation::evaluate(all, clips, arguments.sources, options, progress);
   io::Json results = io::Json::array();
-  for (const auto& system : all) {
-    summaries.push_back(evaluation::evaluate(system, clips, arguments.sources, options));
-    results.push_back(evaluation::to_json(summaries.back()));
-    progress.advance(1, system.name);
-  }
-  progress.end();
+  for (const auto& summary : summaries) results.push_back(evaluation::to_json(summary));
   if (context.json != "-") fmt::print("{}", evaluation::to_markdown(summaries, options));
   if (!arguments.picture.empty()) {
     const auto index = static_cast<std::size_t>(arguments.picture_clip);

@@ -52,6 +52,8 @@ void add_prepare(CLI::App& app, Context& context) {
   layout->require_option(1);
   add_names_option(*command, "--sources", arguments->options.sources,
                    "sources to mix, for example drums,bass");
+  add_names_option(*command, "--splits", arguments->options.splits,
+                   "splits to prepare, for example test; default: all");
   command->add_option("-o,--output", arguments->options.output, "folder of the store")->required();
   command
       ->add_option("--codec", arguments->options.codec,

@@ -54,6 +54,22 @@ io::Json recipe(const PrepareOptions& options) {
           {"validation_waveforms", options.validation_waveforms}};
 }
 
+/// The tracks of the splits that are wanted.
+TracksBySplit wanted_tracks(const PrepareOptions& options) {
+  TracksBySplit splits = find_tracks(options);
+  for (const auto& name : options.splits) {
+    const bool found =
+        std::any_of(splits.begin(), splits.end(), [&](const auto& split) { return split.first == name; });
+    if (!found) fail<UsageError>("{}: has no split '{}'", options.input.string(), name);
+  }
+  if (!options.splits.empty()) {
+    std::erase_if(splits, [&](const auto& split) {
+      return std::find(options.splits.begin(), options.splits.end(), split.first) == options.splits.end();
+    });
+  }
+  return splits;
+}
+
 /// Groups of one store share a recipe and the list of tracks: going on with others is refused.
 void keep_recipe(const PrepareOptions& options, const TracksBySplit& splits) {
   if (is_store(options.output)) {
@@ -187,7 +203,7 @@ PrepareReport prepare(const PrepareOptions& requested, Progress& progress) {
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   }
   check(options);
-  const TracksBySplit splits = find_tracks(options);
+  const TracksBySplit splits = wanted_tracks(options);
   const ClipEncoder encoder(options);
   keep_recipe(options, splits);
   const std::vector<TrackGroup> groups = group_tracks(options, splits);

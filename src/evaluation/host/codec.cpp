@@ -20,39 +20,59 @@ double mean_si_sdr(const torch::Tensor& estimate, const torch::Tensor& reference
   return sum / static_cast<double>(reference.size(0));
 }
 
-}  // namespace
+/// Sounds at the codec's rate and channels, `[channel, sample]`, by number.
+struct Sounds {
+  std::vector<std::string> names;
+  std::function<torch::Tensor(std::size_t)> read;
+};
 
-CodecFigures evaluate_codec(codec::Codec& codec, const std::vector<std::filesystem::path>& files,
-                            double seconds, Progress& progress) {
+CodecFigures evaluate_sounds(codec::Codec& codec, const Sounds& sounds, Progress& progress,
+                             const std::function<void(const torch::Tensor&)>& use) {
+  const torch::NoGradGuard no_gradient;
   CodecFigures figures;
   figures.codec = codec.name();
   figures.sample_rate = codec.sample_rate();
   figures.bit_rate = codec.bit_rate();
   Sample ms_stft, si_sdr;
-  std::int64_t clip = 0;
-  progress.begin(codec.name(), static_cast<std::int64_t>(files.size()), "clips");
-  for (const auto& file : files) {
-    const torch::Tensor reference = read_for(codec, file, seconds);
+  progress.begin(codec.name(), static_cast<std::int64_t>(sounds.names.size()), "clips");
+  for (std::size_t i = 0; i < sounds.names.size(); ++i) {
+    const torch::Tensor reference = sounds.read(i);
     if (any_silent(reference)) {
       ++figures.silent;
     } else {
       const torch::Tensor decoded = codec.decode(codec.encode(reference.unsqueeze(0)))[0].to(torch::kCPU);
       const torch::Tensor estimate = decoded.narrow(1, 0, reference.size(1));
-      ms_stft.add(ms_stft_distance(estimate, reference), clip);
-      si_sdr.add(mean_si_sdr(estimate, reference), clip);
-      ++clip;
+      ms_stft.add(ms_stft_distance(estimate, reference), figures.clips);
+      si_sdr.add(mean_si_sdr(estimate, reference), figures.clips);
+      if (use) use(estimate);
+      ++figures.clips;
     }
-    progress.advance(1, file.filename().string());
+    progress.advance(1, sounds.names[i]);
   }
   progress.end();
-  if (clip == 0) {
-    fail<EvaluationError>("{}: no clip to measure: {} files, {} of them with a silent channel", figures.codec,
-                          files.size(), figures.silent);
+  if (figures.clips == 0) {
+    fail<EvaluationError>("{}: no clip to measure: {} sounds, {} of them with a silent channel",
+                          figures.codec, sounds.names.size(), figures.silent);
   }
   figures.ms_stft = ms_stft.statistic();
   figures.si_sdr = si_sdr.statistic();
-  figures.clips = clip;
   return figures;
+}
+
+}  // namespace
+
+CodecFigures evaluate_codec(codec::Codec& codec, const std::vector<std::filesystem::path>& files,
+                            double seconds, Progress& progress) {
+  Sounds sounds{{}, [&](std::size_t i) { return read_for(codec, files[i], seconds); }};
+  for (const auto& file : files) sounds.names.push_back(file.filename().string());
+  return evaluate_sounds(codec, sounds, progress, {});
+}
+
+CodecFigures evaluate_codec(codec::Codec& codec, const std::vector<Clip>& clips, Progress& progress,
+                            const std::function<void(const torch::Tensor&)>& use) {
+  Sounds sounds{{}, [&](std::size_t i) { return heard_by(codec, clips[i]); }};
+  for (const auto& clip : clips) sounds.names.push_back(clip.name);
+  return evaluate_sounds(codec, sounds, progress, use);
 }
 
 io::Json to_json(const CodecFigures& figures) {

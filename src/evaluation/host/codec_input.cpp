@@ -6,13 +6,24 @@
 
 namespace partita::evaluation {
 
-torch::Tensor read_for(const codec::Codec& codec, const std::filesystem::path& file, double seconds) {
-  const audio::Waveform waveform = audio::read_waveform(file, seconds);
-  torch::Tensor samples = waveform.samples;
+namespace {
+
+torch::Tensor fitted(const codec::Codec& codec, torch::Tensor samples, int sample_rate) {
   if (samples.size(0) != codec.channels()) {
     samples = samples.mean(0, /*keepdim=*/true).expand({codec.channels(), -1}).contiguous();
   }
-  return audio::resample(samples, waveform.sample_rate, codec.sample_rate());
+  return audio::resample(samples, sample_rate, codec.sample_rate());
+}
+
+}  // namespace
+
+torch::Tensor read_for(const codec::Codec& codec, const std::filesystem::path& file, double seconds) {
+  const audio::Waveform waveform = audio::read_waveform(file, seconds);
+  return fitted(codec, waveform.samples, waveform.sample_rate);
+}
+
+torch::Tensor heard_by(const codec::Codec& codec, const Clip& clip) {
+  return fitted(codec, clip.mixture.unsqueeze(0), clip.sample_rate);
 }
 
 bool any_silent(const torch::Tensor& samples) {

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "partita/codec/codec.hpp"
+#include "partita/evaluation/separation.hpp"
 
 namespace partita::evaluation {
 
@@ -10,6 +11,9 @@ namespace partita::evaluation {
 /// in number, the mean in each.
 [[nodiscard]] torch::Tensor read_for(const codec::Codec& codec, const std::filesystem::path& file,
                                      double seconds);
+
+/// A clip's mixture in the same way.
+[[nodiscard]] torch::Tensor heard_by(const codec::Codec& codec, const Clip& clip);
 
 /// Whether a channel is silent.
 [[nodiscard]] bool any_silent(const torch::Tensor& samples);

@@ -1,17 +1,15 @@
 #include "partita/evaluation/plot.hpp"
 
-#include <cairo/cairo.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <memory>
 
+#include "host/pen.hpp"
 #include "partita/audio/stft.hpp"
 #include "partita/evaluation/si_metrics.hpp"
-#include "partita/io/atomic_file.hpp"
 
 namespace partita::evaluation {
 namespace {
@@ -20,24 +18,10 @@ constexpr double kRange = 80.0;  // dB below the loudest point of all panels
 constexpr std::int64_t kWindow = 2048;
 constexpr std::int64_t kBlock = std::int64_t{1} << 19;  // samples analysed at a time
 
-// Page measures in points; a point is kScale pixels.
-constexpr double kScale = 1.5;
+// In points.
 constexpr double kWidth = 900.0, kPanelHeight = 130.0;
 constexpr double kLeft = 62.0, kRight = 84.0, kTop = 44.0, kBottom = 44.0;
 constexpr double kTitleHeight = 24.0, kGap = 10.0;
-constexpr double kTextSize = 11.0, kTitleSize = 14.0;
-constexpr double kTick = 4.0;
-
-struct Destroy {
-  void operator()(cairo_surface_t* surface) const { cairo_surface_destroy(surface); }
-  void operator()(cairo_t* context) const { cairo_destroy(context); }
-};
-using Surface = std::unique_ptr<cairo_surface_t, Destroy>;
-using Context = std::unique_ptr<cairo_t, Destroy>;
-
-struct Box {
-  double x = 0.0, y = 0.0, width = 0.0, height = 0.0;
-};
 
 /// What all panels share.
 struct Axes {
@@ -136,79 +120,6 @@ Surface picture(const torch::Tensor& levels) {
   return surface;
 }
 
-/// Draws on a page; positions in points.
-class Pen {
- public:
-  explicit Pen(cairo_surface_t* surface) : context_(cairo_create(surface)) {
-    cairo_scale(context_.get(), kScale, kScale);
-    cairo_set_source_rgb(context_.get(), 1, 1, 1);
-    cairo_paint(context_.get());
-    ink();
-    cairo_set_line_width(context_.get(), 0.8);
-  }
-
-  /// `across` and `down`: the point of the text's box that lies at (x, y), 0 … 1; `down` counts from
-  /// the top of a capital letter.
-  void text(const std::string& words, double x, double y, double across, double down, double size = kTextSize,
-            bool bold = false) {
-    cairo_select_font_face(context_.get(), "DejaVu Sans", CAIRO_FONT_SLANT_NORMAL,
-                           bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
-    cairo_set_font_size(context_.get(), size);
-    cairo_text_extents_t extents;
-    cairo_text_extents(context_.get(), words.c_str(), &extents);
-    const double capital = 0.73 * size;
-    cairo_move_to(context_.get(), x - across * extents.x_advance, y + (1.0 - down) * capital);
-    cairo_show_text(context_.get(), words.c_str());
-  }
-
-  /// The same, read upwards and centred.
-  void upward_text(const std::string& words, double x, double y) {
-    cairo_save(context_.get());
-    cairo_translate(context_.get(), x, y);
-    cairo_rotate(context_.get(), -M_PI / 2.0);
-    text(words, 0, 0, 0.5, 0.5);
-    cairo_restore(context_.get());
-  }
-
-  void line(double x1, double y1, double x2, double y2) {
-    cairo_move_to(context_.get(), x1, y1);
-    cairo_line_to(context_.get(), x2, y2);
-    cairo_stroke(context_.get());
-  }
-
-  void frame(const Box& box) {
-    cairo_rectangle(context_.get(), box.x, box.y, box.width, box.height);
-    cairo_stroke(context_.get());
-  }
-
-  void image(cairo_surface_t* surface, const Box& box) {
-    cairo_save(context_.get());
-    cairo_translate(context_.get(), box.x, box.y);
-    cairo_scale(context_.get(), box.width / cairo_image_surface_get_width(surface),
-                box.height / cairo_image_surface_get_height(surface));
-    cairo_set_source_surface(context_.get(), surface, 0, 0);
-    cairo_pattern_set_filter(cairo_get_source(context_.get()), CAIRO_FILTER_NEAREST);
-    cairo_paint(context_.get());
-    cairo_restore(context_.get());
-    ink();
-  }
-
- private:
-  void ink() { cairo_set_source_rgb(context_.get(), 0.13, 0.13, 0.13); }
-
-  Context context_;
-};
-
-/// The step of 1, 2 or 5 times a power of ten that gives at most `most` ticks.
-double tick_step(double extent, int most) {
-  const double least = extent / most;
-  const double power = std::pow(10.0, std::floor(std::log10(least)));
-  for (const double factor : {1.0, 2.0, 5.0}) {
-    if (factor * power >= least) return factor * power;
-  }
-  return 10.0 * power;
-}
-
 void draw_time(Pen& pen, const Box& box, double seconds, bool labels) {
   const double step = tick_step(seconds, 10);
   const auto count = static_cast<int>(std::floor(seconds / step + 1e-9));
@@ -237,8 +148,7 @@ void draw_colour_bar(Pen& pen, const Box& box) {
   for (int level = 0; level >= -static_cast<int>(kRange); level -= 20) {
     const double y = box.y - box.height * level / kRange;
     pen.line(box.x + box.width, y, box.x + box.width + kTick, y);
-    pen.text(level == 0 ? "0" : fmt::format("\u2212{}", -level), box.x + box.width + kTick + 4.0, y, 0.0,
-             0.5);
+    pen.text(number(level), box.x + box.width + kTick + 4.0, y, 0.0, 0.5);
   }
   pen.text("dB", box.x + box.width / 2.0, box.y - 6.0, 0.5, 1.0);
 }
@@ -278,16 +188,6 @@ torch::Tensor shared_levels(const std::vector<SpectrogramPanel>& panels, const A
   return (decibels / kRange + 1.0).clamp(0.0, 1.0).to(torch::kFloat32);
 }
 
-void write_png(cairo_surface_t* surface, const std::filesystem::path& png) {
-  io::AtomicFile file(png);
-  const cairo_status_t status = cairo_surface_write_to_png(surface, file.temporary().c_str());
-  if (status != CAIRO_STATUS_SUCCESS) {
-    fail<EvaluationError>("{}: the picture cannot be written: {}", png.string(),
-                          cairo_status_to_string(status));
-  }
-  file.commit();
-}
-
 }  // namespace
 
 void plot_spectrograms(const std::filesystem::path& png, const std::vector<SpectrogramPanel>& panels,
@@ -298,12 +198,7 @@ void plot_spectrograms(const std::filesystem::path& png, const std::vector<Spect
   const torch::Tensor levels = shared_levels(panels, axes);
   const auto count = static_cast<double>(panels.size());
   const double height = kTop + count * (kTitleHeight + kPanelHeight + kGap) + kBottom;
-  const Surface page(cairo_image_surface_create(CAIRO_FORMAT_RGB24,
-                                                static_cast<int>(std::lround(kWidth * kScale)),
-                                                static_cast<int>(std::lround(height * kScale))));
-  if (cairo_surface_status(page.get()) != CAIRO_STATUS_SUCCESS) {
-    fail<EvaluationError>("spectrograms: {} panels do not fit into one picture", panels.size());
-  }
+  const Surface page = make_page(kWidth, height);
   Pen pen(page.get());
   pen.text(title, kLeft, 18.0, 0.0, 0.0, kTitleSize, true);
   Box box{kLeft, kTop, kWidth - kLeft - kRight, kPanelHeight};

@@ -180,6 +180,42 @@ RecompositionSets write_recompositions(recomposition::Recomposer& recomposer, co
   return writer.finish();
 }
 
+RecompositionFigures evaluate_recomposition(recomposition::Recomposer& recomposer,
+                                            const std::vector<Clip>& clips, const fs::path& folder,
+                                            const std::vector<Embedding>& embeddings, Progress& progress) {
+  const RecompositionSets sets = write_recompositions(recomposer, clips, folder, progress);
+  const std::uint64_t seed = recomposer.options().separator.seed;
+  std::vector<SoundSet> candidates;
+  for (const auto& set : sets.candidates) candidates.push_back(sounds_from_folder(set));
+  RecompositionFigures figures;
+  for (const Embedding& embedding : embeddings) {
+    for (const auto& reference : {sets.original, sets.encoded}) {
+      figures.generation.push_back(
+          evaluate_generation(embedding, sounds_from_folder(reference), candidates, {}, progress));
+    }
+  }
+  figures.diversity =
+      evaluate_diversity(recomposer.separator().codec(), pair_parts(sets.real_parts, sets.made_parts, seed),
+                         0.0, seed, progress);
+  figures.rhythm = sets.rhythm;
+  return figures;
+}
+
+io::Json to_json(const RecompositionFigures& figures) {
+  io::Json json{{"generation", io::Json::array()},
+                {"diversity", to_json(figures.diversity)},
+                {"rhythm", io::Json::array()}};
+  for (const auto& figure : figures.generation) json["generation"].push_back(to_json(figure));
+  for (const auto& row : figures.rhythm) json["rhythm"].push_back(to_json(row));
+  return json;
+}
+
+std::string to_markdown(const RecompositionFigures& figures) {
+  std::string text;
+  for (const auto& figure : figures.generation) text += to_markdown(figure) + "\n";
+  return text + to_markdown(figures.diversity) + to_markdown(figures.rhythm);
+}
+
 io::Json to_json(const RhythmRow& row) {
   return {{"part", row.part}, {"origin", row.origin}, {"agreement", to_json(row.agreement)}};
 }

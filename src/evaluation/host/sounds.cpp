@@ -38,20 +38,24 @@ SoundSet sounds_from_folder(const fs::path& folder) {
   return set;
 }
 
+SoundSet sounds_from_waveforms(std::string name, std::vector<torch::Tensor> waveforms, int sample_rate) {
+  SoundSet set;
+  for (std::size_t i = 0; i < waveforms.size(); ++i) set.sounds.push_back(fmt::format("{}-{}", name, i));
+  set.name = std::move(name);
+  set.read = [waveforms = std::move(waveforms), sample_rate](std::size_t index, int wanted, const auto& use) {
+    throw_if_interrupted();
+    const torch::Tensor& sound = waveforms[index];
+    const torch::Tensor mono = sound.dim() == 1 ? sound.unsqueeze(0) : sound.mean(0, /*keepdim=*/true);
+    use(audio::resample(mono, sample_rate, wanted).squeeze(0));
+  };
+  return set;
+}
+
 SoundSet sounds_from_store(const fs::path& store, const std::string& split) {
   const data::LatentStore latents(store, split);
   if (!latents.has_audio()) fail<EvaluationError>("{}: split '{}' keeps no audio", store.string(), split);
-  const torch::Tensor mixtures = latents.mixture_audio();
-  SoundSet set;
-  set.name = fmt::format("{} ({})", store.string(), split);
-  for (std::int64_t i = 0; i < mixtures.size(0); ++i) set.sounds.push_back(fmt::format("{}-{}", split, i));
-  set.read = [mixtures, rate = latents.info().sample_rate](std::size_t index, int sample_rate,
-                                                           const auto& use) {
-    throw_if_interrupted();
-    const torch::Tensor sound = mixtures[static_cast<std::int64_t>(index)];
-    use(audio::resample(sound.unsqueeze(0), rate, sample_rate).squeeze(0));
-  };
-  return set;
+  return sounds_from_waveforms(fmt::format("{} ({})", store.string(), split),
+                               latents.mixture_audio().unbind(0), latents.info().sample_rate);
 }
 
 }  // namespace partita::evaluation

@@ -9,6 +9,25 @@
 #include "partita/io/model_folder.hpp"
 
 namespace partita::evaluation {
+namespace {
+
+using decomposition::Refinement;
+
+const char* suffix(Refinement refinement) {
+  switch (refinement) {
+    case Refinement::None:
+      return " (raw components)";
+    case Refinement::Wiener:
+      return " (wiener)";
+    case Refinement::Learned:
+      return " (learned)";
+    case Refinement::Best:
+      break;
+  }
+  return "";
+}
+
+}  // namespace
 
 std::vector<std::string> baseline_names() {
   std::vector<std::string> names;
@@ -54,6 +73,22 @@ System source_system(std::string name, std::shared_ptr<decomposition::StemSource
                 .index_select(0, index)
                 .squeeze(1);
           }};
+}
+
+std::vector<System> named_systems(const std::string& name, const std::vector<Refinement>& refinements,
+                                  const decomposition::SeparatorOptions& options, torch::Device device,
+                                  const std::vector<std::string>& sources) {
+  const bool baseline = baselines::find_baseline(name) != nullptr;
+  std::vector<System> systems;
+  for (const Refinement refinement : baseline ? std::vector{Refinement::Best} : refinements) {
+    decomposition::SeparatorOptions own = options;
+    own.refinement = refinement;
+    NamedSource source = make_source(name, own, device);
+    systems.push_back(source_system(source.name + suffix(refinement),
+                                    std::make_shared<decomposition::StemSource>(std::move(source.source)),
+                                    sources));
+  }
+  return systems;
 }
 
 }  // namespace partita::evaluation

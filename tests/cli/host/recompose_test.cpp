@@ -2,10 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "command_line.hpp"
-#include "partita/base/random.hpp"
-#include "partita/codec/codec.hpp"
-#include "partita/data/store.hpp"
 #include "support/tiny_prior.hpp"
+#include "support/tiny_store.hpp"
 
 namespace partita::cli::test {
 namespace {
@@ -61,16 +59,7 @@ TEST_F(Recompose, VaryAndAccompanySayWhatTheyMadeAndWhatTheyKept) {
 }
 
 TEST_F(Recompose, EvaluationMeasuresEverySetThatItWrites) {
-  const std::int64_t samples = 64 * 320;
-  const torch::Tensor noise = 0.1 * torch::randn({3, 2, samples}, make_generator(3, "clips"));
-  const auto codec = codec::make_codec("mel");
-  const torch::Tensor mixtures = noise.mean(1);
-  const data::StoreInfo info{"mel", 24000, 128, 64, {"drums", "bass"}, 0};
-  data::StoreWriter writer(in("store"), info);
-  writer.add("test", codec->encode(mixtures.unsqueeze(1)),
-             torch::stack({codec->encode(noise.narrow(1, 0, 1)), codec->encode(noise.narrow(1, 1, 1))}, 1),
-             mixtures, noise);
-  writer.finish();
+  support::write_tiny_store(in("store"), 3);
   expect_done(
       run(with_model({"evaluate", "recomposition", "--store", "store", "-o", "sets", "--count", "3"})));
   const Json found = report();
@@ -80,7 +69,7 @@ TEST_F(Recompose, EvaluationMeasuresEverySetThatItWrites) {
   for (const char* set :
        {"original", "encoded", "unconditional", "given-drums", "given-bass", "noise", "shuffled"}) {
     const audio::Waveform clip = audio::read_waveform(in("sets") / set / "0002.wav");
-    EXPECT_EQ(clip.samples.sizes(), (std::vector<std::int64_t>{1, samples})) << set;
+    EXPECT_EQ(clip.samples.sizes(), (std::vector<std::int64_t>{1, support::kTinyClipSamples})) << set;
   }
   EXPECT_TRUE(fs::exists(in("sets") / "made" / "0001" / "drums.wav"));
   EXPECT_TRUE(fs::exists(in("sets") / "real" / "0001" / "bass.wav"));

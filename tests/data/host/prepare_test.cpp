@@ -61,6 +61,24 @@ PrepareReport::Split split_of(const PrepareReport& report, const std::string& na
   return {};
 }
 
+TEST(Prepare, TakesTheSplitsThatAreWanted) {
+  const Scratch scratch;
+  PrepareOptions options = slakh_options(scratch);
+  for (const char* track : {"train/Track00001", "test/Track00004"}) {
+    write_slakh_track(options.input / track, 4.5);
+  }
+  options.splits = {"test"};
+  Progress silent;
+  const PrepareReport report = prepare(options, silent);
+  ASSERT_EQ(report.splits.size(), 1U);
+  EXPECT_EQ(split_of(report, "test").clips, 4);
+  EXPECT_EQ(LatentStore(options.output, "test").audio_clips(), 3);
+  EXPECT_THROW(LatentStore(options.output, "train"), DataError);
+  options.output = scratch / "another";
+  options.splits = {"tests"};
+  EXPECT_THROW(prepare(options, silent), UsageError);
+}
+
 TEST(Prepare, SlakhClipsAreMeansOfTheSources) {
   const Scratch scratch;
   const PrepareOptions options = slakh_options(scratch);

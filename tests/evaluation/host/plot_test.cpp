@@ -3,6 +3,7 @@
 #include <cairo/cairo.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdint>
 #include <fstream>
 #include <iterator>
@@ -91,6 +92,76 @@ TEST(PlotSpectrograms, RefusesWhatItCannotDraw) {
   EXPECT_TRUE(folder.entries().empty());
   std::ofstream(folder / "file") << "no folder";
   EXPECT_THROW(plot_spectrograms(folder.path() / "file" / "x.png", panels(), ""), io::IoError);
+}
+
+std::vector<BoxRow> box_rows() {
+  BoxRow first{"first", {{}, {}}}, second{"second", {{}, {}}};
+  for (int i = 0; i < 40; ++i) {
+    first.series[0].push_back(i % 10);
+    first.series[1].push_back(20.0 + i % 7);
+    second.series[0].push_back(-5.0);
+  }
+  first.series[0].push_back(30.0);  // beyond the whisker
+  return {first, second};           // the second has no values in one series
+}
+
+/// The colour at a share of a picture's width and height.
+std::uint32_t pixel(cairo_surface_t* picture, double across, double down) {
+  const auto column = static_cast<std::ptrdiff_t>(across * cairo_image_surface_get_width(picture));
+  const auto row = static_cast<std::ptrdiff_t>(down * cairo_image_surface_get_height(picture));
+  const auto* data = cairo_image_surface_get_data(picture) + row * cairo_image_surface_get_stride(picture);
+  return reinterpret_cast<const std::uint32_t*>(data)[column] & 0xFFFFFFU;
+}
+
+TEST(PlotBoxes, GrowWithTheirRows) {
+  const support::TemporaryFolder folder;
+  plot_boxes(folder / "two.png", box_rows(), {"drums", "bass"}, {"systems", "SI-SDR (dB)", ""});
+  plot_boxes(folder / "one.png", {box_rows()[0]}, {"drums", "bass"}, {"systems", "SI-SDR (dB)", ""});
+  const Picture two = read_png(folder / "two.png");
+  const Picture one = read_png(folder / "one.png");
+  EXPECT_GT(cairo_image_surface_get_height(two.get()), cairo_image_surface_get_height(one.get()) + 40);
+  EXPECT_GT(colours(one.get()), 10U);
+}
+
+TEST(PlotBoxes, RefuseWhatTheyCannotDraw) {
+  const support::TemporaryFolder folder;
+  const auto draw = [&](const std::vector<BoxRow>& rows) { plot_boxes(folder / "x.png", rows, {"a"}, {}); };
+  EXPECT_THROW(draw({}), EvaluationError);
+  EXPECT_THROW(draw({{"empty", {{}}}}), EvaluationError);
+  EXPECT_THROW(draw({{"two", {{1.0}, {2.0}}}}), EvaluationError);
+  EXPECT_THROW(draw({{"none", {{1.0, std::numeric_limits<double>::quiet_NaN()}}}}), EvaluationError);
+  EXPECT_TRUE(folder.entries().empty());
+  draw({{"alike", {{3.0, 3.0}}}});
+  EXPECT_EQ(folder.entries().size(), 1U) << "values that are all the same";
+}
+
+TEST(PlotCurves, RiseToTheRightWhereTheirValuesDo) {
+  const support::TemporaryFolder folder;
+  std::vector<std::pair<double, double>> rising;
+  for (int i = 0; i <= 100; ++i) rising.emplace_back(i, i);
+  plot_curves(folder / "rising.png", {{"rising", rising}}, {"title", "x", "y"});
+  const Picture picture = read_png(folder / "rising.png");
+  const auto blue = [&](double across, double down) {  // a blue point in a small neighbourhood
+    for (double step = -0.02; step <= 0.02; step += 0.001) {
+      const std::uint32_t found = pixel(picture.get(), across, down + step);
+      if ((found & 0xFFU) > 0x80U && (found >> 16U) < 0x40U) return true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(blue(0.12, 0.82));
+  EXPECT_TRUE(blue(0.74, 0.15));
+  EXPECT_FALSE(blue(0.12, 0.15));
+  EXPECT_FALSE(blue(0.74, 0.82));
+}
+
+TEST(PlotCurves, RefuseWhatTheyCannotDraw) {
+  const support::TemporaryFolder folder;
+  const auto png = folder / "x.png";
+  EXPECT_THROW(plot_curves(png, {}, {}), EvaluationError);
+  EXPECT_THROW(plot_curves(png, {{"none", {}}}, {}), EvaluationError);
+  EXPECT_THROW(plot_curves(png, {{"zero", {{0.0, 1.0}}}}, {}, true), EvaluationError);
+  EXPECT_THROW(plot_curves(png, {{"nan", {{1.0, std::nan("")}}}}, {}), EvaluationError);
+  EXPECT_TRUE(folder.entries().empty());
 }
 
 }  // namespace
