@@ -33,7 +33,7 @@ cmake -S "$source" --preset gpu -B configured -DPARTITA_HEADERS="$folder/bundle/
 common='batch_size = 2
 crop_frames = 32
 learning_rate = 1e-3
-validate_every = 20
+validate_every = 40
 checkpoint_every = 20
 validation_clips = 2
 log_every = 5'
@@ -97,7 +97,8 @@ END
 # Where the bundle goes, the songs and the store are not.
 rm -r songs tiny-store
 gpu_train() { PARTITA=$partita_without_audio PARTITA_BUNDLE=$folder/bundle "$source/scripts/gpu-train.sh" -d cpu "$@"; }
-gpu_train -m 1.2 -o back parts.toml masks.toml prior.toml
+gpu_train -m 1.0 -o back parts.toml masks.toml
+gpu_train -m 0.6 -o back prior.toml
 
 mkdir unpacked
 for run in parts masks prior; do
@@ -119,6 +120,7 @@ sed -i 's/^length = .*/length = 1000.0/' runs/parts/planned.toml
 gpu_train -m 0.2 -o back parts.toml
 [ "$(last_step parts)" -gt "$steps" ] || fail "the run did not go on"
 steps=$(last_step prior)
+sed -i 's/^length = .*/length = 0.01/' runs/prior/planned.toml
 gpu_train -m 0.2 -o back prior.toml
 [ "$(last_step prior)" -eq "$steps" ] || fail "a run that was done went on"
 ! gpu_train -m 0.2 absent.toml 2>/dev/null || fail "a configuration that is missing was accepted"
