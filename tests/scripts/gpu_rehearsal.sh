@@ -97,8 +97,8 @@ END
 # Where the bundle goes, the songs and the store are not.
 rm -r songs tiny-store
 gpu_train() { PARTITA=$partita_without_audio PARTITA_BUNDLE=$folder/bundle "$source/scripts/gpu-train.sh" -d cpu "$@"; }
-gpu_train -m 1.0 -o back parts.toml masks.toml
-gpu_train -m 0.6 -o back prior.toml
+gpu_train -m 1.5 -o back parts.toml masks.toml
+gpu_train -m 1.0 -o back prior.toml
 
 mkdir unpacked
 for run in parts masks prior; do
