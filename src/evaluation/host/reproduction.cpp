@@ -518,10 +518,10 @@ Table Reproduction::table5(Progress& progress) {
     table.rows.push_back({row.label, row.paper, here, here.empty() ? "no such pair: no figure" : ""});
   }
   table.figures = to_json(found);
-  table.notes.emplace_back(
-      fmt::format("Parts made for the other, true part against the real one and against that of another "
-                  "clip, latents of {}. {}",
-                  found.codec, statistics_legend()));
+  table.notes.emplace_back(fmt::format(
+      "Parts made for the other one, against the real part and against that of another clip; latents "
+      "of {}. {}",
+      found.codec, statistics_legend()));
   return table;
 }
 

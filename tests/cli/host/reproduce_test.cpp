@@ -21,7 +21,7 @@ class Reproduce : public CommandLine {
   [[nodiscard]] Words words(Words more) const {
     more.insert(more.begin(), "reproduce");
     more.insert(more.end(), {"--steps", "2", "--model", "ours=" + (models / "composing").string(),
-                             "--sampling-clips", "2", "-o", "out"});
+                             "--sampling-clips", "1", "-o", "out"});
     return more;
   }
   [[nodiscard]] Finished reproduce(const Words& more) const { return run(words(more)); }
