@@ -139,6 +139,7 @@ void chart_levels(Table& table, const std::vector<Summary>& summaries) {
   const auto mixture = std::find_if(summaries.begin(), summaries.end(),
                                     [](const Summary& summary) { return summary.system == "mixture"; });
   std::vector<Curve> curves;
+  curves.reserve(summaries.size());
   for (const auto& summary : summaries) curves.push_back(by_level(summary, *mixture));
   if (std::all_of(curves.begin(), curves.end(), [](const Curve& curve) { return curve.points.empty(); })) {
     table.notes.emplace_back(fmt::format("No chart by level: fewer than {} figures in every bin of {:g} dB.",
@@ -259,7 +260,7 @@ std::optional<std::string> Reproduction::model_for(const std::string& word) cons
 }
 
 std::optional<std::string> Reproduction::model_composing_by(const std::string& composition) const {
-  if (const auto own = model_for(composition)) return own;
+  if (auto own = model_for(composition)) return own;
   const auto ours = model_for("ours");
   if (!ours) return std::nullopt;
   const io::ModelFolder folder(io::find_model(*ours));
