@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "partita/base/random.hpp"
+#include "partita/base/rounding.hpp"
 #include "partita/diffusion/windows.hpp"
 #include "partita/io/safetensors.hpp"
 
@@ -154,7 +155,7 @@ torch::Tensor Separator::decompose_latents(const torch::Tensor& latents) {
                              codec_->latent_dim(), latents.dim(), latents.numel());
   }
   const torch::NoGradGuard no_grad;
-  const std::int64_t whole = diffusion::rounded_up(latents.size(1), model_->unet->frame_multiple());
+  const std::int64_t whole = rounded_up(latents.size(1), model_->unet->frame_multiple());
   const torch::Tensor x = diffusion::extended(latents.to(device_), std::min(whole, window_frames_));
   // One generator serves a call of `decompose`, so noise that depends on the window alone needs a
   // call for each; an auto-encoder and a mask network draw none.

@@ -1,17 +1,17 @@
 #include "partita/diffusion/sampler.hpp"
 
-#include <array>
 #include <cmath>
 #include <utility>
 
 #include "partita/base/interrupt.hpp"
+#include "partita/base/named_values.hpp"
 #include "shapes.hpp"
 
 namespace partita::diffusion {
 namespace {
 
-constexpr std::array kSolvers{std::pair{"euler", Solver::Euler}, std::pair{"midpoint", Solver::Midpoint},
-                              std::pair{"dpmpp2m", Solver::DpmPP2M}};
+constexpr NamedValues<Solver, 3> kSolvers{
+    {{"euler", Solver::Euler}, {"midpoint", Solver::Midpoint}, {"dpmpp2m", Solver::DpmPP2M}}};
 
 /// A state on its way, and what the solvers ask of the network.
 class Walk {
@@ -86,24 +86,12 @@ class Walk {
 
 }  // namespace
 
-std::vector<std::string> solver_names() {
-  std::vector<std::string> names;
-  names.reserve(kSolvers.size());
-  for (const auto& [name, solver] : kSolvers) names.emplace_back(name);
-  return names;
-}
+std::vector<std::string> solver_names() { return names_of(kSolvers); }
 
-std::string name_of(Solver solver) {
-  for (const auto& [name, known] : kSolvers) {
-    if (known == solver) return name;
-  }
-  fail<DiffusionError>("sampler number {} is unknown", static_cast<int>(solver));
-}
+std::string name_of(Solver solver) { return partita::name_of(kSolvers, solver); }
 
 Solver parse_solver(const std::string& name) {
-  for (const auto& [known, solver] : kSolvers) {
-    if (name == known) return solver;
-  }
+  if (const auto solver = value_named(kSolvers, name)) return *solver;
   fail<DiffusionError>("sampler '{}' is unknown; use one of {}", name, fmt::join(solver_names(), ", "));
 }
 

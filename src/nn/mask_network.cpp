@@ -11,21 +11,19 @@
 namespace partita::nn {
 namespace {
 
-constexpr std::int64_t kGroups = 8;
-
 void check_options(const MaskNetworkOptions& options) {
   if (options.in_dim < 1 || options.n_comp < 1) {
     fail<NetworkError>("mask network: in_dim is {} and n_comp {}, expected at least 1", options.in_dim,
                        options.n_comp);
   }
   if (std::any_of(options.widths.begin(), options.widths.end(),
-                  [](std::int64_t width) { return width < 1 || width % kGroups != 0; })) {
+                  [](std::int64_t width) { return width < 1 || width % kMaskGroups != 0; })) {
     fail<NetworkError>("mask network: widths are [{}], expected positive multiples of {}",
-                       fmt::join(options.widths, ", "), kGroups);
+                       fmt::join(options.widths, ", "), kMaskGroups);
   }
-  if (options.channels < 1 || options.channels % kGroups != 0) {
+  if (options.channels < 1 || options.channels % kMaskGroups != 0) {
     fail<NetworkError>("mask network: channels is {}, expected a positive multiple of {}", options.channels,
-                       kGroups);
+                       kMaskGroups);
   }
   if (options.kernel < 1 || options.kernel % 2 == 0) {
     fail<NetworkError>("mask network: kernel is {}, expected a positive odd number", options.kernel);
@@ -43,12 +41,12 @@ void check_options(const MaskNetworkOptions& options) {
 class DilatedBlockImpl : public torch::nn::Module {
  public:
   DilatedBlockImpl(std::int64_t channels, std::int64_t kernel, std::int64_t dilation) {
-    norm_ = register_module("norm", GroupNorm(kGroups, channels));
+    norm_ = register_module("norm", GroupNorm(kMaskGroups, channels));
     const auto options = torch::nn::Conv1dOptions(channels, channels, kernel)
                              .dilation(dilation)
                              .padding(dilation * (kernel / 2));
     dilated_ = register_module("dilated", torch::nn::Conv1d(options));
-    inner_norm_ = register_module("inner_norm", GroupNorm(kGroups, channels));
+    inner_norm_ = register_module("inner_norm", GroupNorm(kMaskGroups, channels));
     pointwise_ = register_module("pointwise", same_conv(channels, channels, 1, true));
   }
   torch::Tensor forward(const torch::Tensor& x) {

@@ -1,11 +1,10 @@
 #include "plane_unet.hpp"
 
-#include <algorithm>
+#include "partita/base/rounding.hpp"
 
 namespace partita::nn {
 namespace {
 
-constexpr std::int64_t kGroups = 8;
 constexpr std::int64_t kMiddleBlocks = 2;
 
 torch::nn::Conv2d plane_conv(std::int64_t c_in, std::int64_t c_out) {
@@ -20,17 +19,12 @@ void append(std::vector<Module>& modules, const std::shared_ptr<torch::nn::Modul
   modules.push_back(std::move(module));
 }
 
-/// `size` rounded up to a multiple of `multiple`.
-std::int64_t rounded_up(std::int64_t size, std::int64_t multiple) {
-  return (size + multiple - 1) / multiple * multiple;
-}
-
 }  // namespace
 
 PlaneBlockImpl::PlaneBlockImpl(std::int64_t c_in, std::int64_t c_out) {
-  norm_ = register_module("norm", GroupNorm(kGroups, c_in));
+  norm_ = register_module("norm", GroupNorm(kMaskGroups, c_in));
   conv_ = register_module("conv", plane_conv(c_in, c_out));
-  inner_norm_ = register_module("inner_norm", GroupNorm(kGroups, c_out));
+  inner_norm_ = register_module("inner_norm", GroupNorm(kMaskGroups, c_out));
   inner_conv_ = register_module("inner_conv", plane_conv(c_out, c_out));
   if (c_in != c_out) {
     skip_ = register_module("skip", torch::nn::Conv2d(torch::nn::Conv2dOptions(c_in, c_out, 1)));

@@ -9,6 +9,8 @@
 
 namespace partita::nn {
 
+inline constexpr std::int64_t kMaskGroups = 8;  ///< that mask networks normalise by
+
 /// Two convolutions of 3 × 3, each behind normalisation and SiLU, with a residual connection.
 class PlaneBlockImpl : public torch::nn::Module {
  public:

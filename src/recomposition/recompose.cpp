@@ -1,17 +1,18 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
+#include "partita/base/named_values.hpp"
 #include "partita/base/random.hpp"
+#include "partita/base/rounding.hpp"
 #include "partita/diffusion/windows.hpp"
 #include "partita/recomposition/prior.hpp"
 
 namespace partita::recomposition {
 namespace {
 
-constexpr std::array kImposed{std::pair{"clean", Imposed::Clean}, std::pair{"blended", Imposed::Blended}};
+constexpr NamedValues<Imposed, 2> kImposed{{{"clean", Imposed::Clean}, {"blended", Imposed::Blended}}};
 
 void check(PriorImpl& prior, const torch::Tensor& z, const Mask& mask, const RecomposeOptions& options) {
   if (prior.is_training()) {
@@ -90,24 +91,12 @@ class Task {
 
 }  // namespace
 
-std::vector<std::string> imposed_names() {
-  std::vector<std::string> names;
-  names.reserve(kImposed.size());
-  for (const auto& [name, imposed] : kImposed) names.emplace_back(name);
-  return names;
-}
+std::vector<std::string> imposed_names() { return names_of(kImposed); }
 
-std::string name_of(Imposed imposed) {
-  for (const auto& [name, known] : kImposed) {
-    if (known == imposed) return name;
-  }
-  fail<RecompositionError>("imposition number {} is unknown", static_cast<int>(imposed));
-}
+std::string name_of(Imposed imposed) { return partita::name_of(kImposed, imposed); }
 
 Imposed parse_imposed(const std::string& name) {
-  for (const auto& [known, imposed] : kImposed) {
-    if (name == known) return imposed;
-  }
+  if (const auto imposed = value_named(kImposed, name)) return *imposed;
   fail<RecompositionError>("imposition '{}' is unknown; use one of {}", name,
                            fmt::join(imposed_names(), ", "));
 }
@@ -117,7 +106,7 @@ torch::Tensor recompose(Prior& prior, const torch::Tensor& z, const Mask& mask,
   check(*prior, z, mask, options);
   const torch::NoGradGuard no_grad;
   const torch::Device device = z.device();
-  const std::int64_t frames = diffusion::rounded_up(z.size(2), prior->frame_multiple());
+  const std::int64_t frames = rounded_up(z.size(2), prior->frame_multiple());
   const torch::Tensor kept = diffusion::extended(prior->normalised(z), frames).unsqueeze(0);
   const torch::Tensor noise =
       prior->form().noise(frames, make_generator(seed, "recompose", index)).unsqueeze(0).to(device);

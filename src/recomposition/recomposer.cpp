@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "partita/base/random.hpp"
+#include "partita/base/rounding.hpp"
 #include "partita/diffusion/windows.hpp"
 #include "partita/io/safetensors.hpp"
 
@@ -52,8 +53,8 @@ Mask Recomposer::mask_of(const std::vector<std::string>& made) const {
 torch::Tensor Recomposer::encode(const torch::Tensor& x) {
   const torch::NoGradGuard no_grad;
   const std::int64_t stride = latent_stride(), unit = stride * form().unit();
-  const std::int64_t frames = diffusion::rounded_up(x.size(1), unit);
-  const std::int64_t window = diffusion::rounded_up(separator_.window_frames(), unit);
+  const std::int64_t frames = rounded_up(x.size(1), unit);
+  const std::int64_t window = rounded_up(separator_.window_frames(), unit);
   const torch::Tensor padded = diffusion::extended(x.to(device_), frames);
   std::vector<torch::Tensor> parts;
   // Neighbours lend a window so many frames of context; E looks a few frames far.
@@ -75,7 +76,7 @@ torch::Tensor Recomposer::components(const torch::Tensor& z, std::uint64_t first
   const std::int64_t stride = latent_stride();
   const std::int64_t multiple =
       std::max<std::int64_t>(1, separator_.model()->unet->frame_multiple() / stride);
-  const torch::Tensor padded = diffusion::extended(z.to(device_), diffusion::rounded_up(z.size(2), multiple));
+  const torch::Tensor padded = diffusion::extended(z.to(device_), rounded_up(z.size(2), multiple));
   const std::int64_t window = std::max(multiple, separator_.window_frames() / stride);
   // z is held over the stride, so that windows of it and what they become have the same frames.
   const torch::Tensor joined = diffusion::in_windows(

@@ -28,9 +28,4 @@ struct WindowOptions {
 /// The last frame of `[..., frame]` repeated until `frames` are there.
 [[nodiscard]] torch::Tensor extended(const torch::Tensor& x, std::int64_t frames);
 
-/// `frames` rounded up to a multiple of `unit`.
-[[nodiscard]] constexpr std::int64_t rounded_up(std::int64_t frames, std::int64_t unit) {
-  return (frames + unit - 1) / unit * unit;
-}
-
 }  // namespace partita::diffusion
