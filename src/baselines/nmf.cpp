@@ -14,10 +14,10 @@ namespace partita::baselines {
 namespace {
 
 /// scikit-learn's, in place of a denominator of zero.
-constexpr float kLeast = std::numeric_limits<float>::epsilon();
+constexpr float kEpsilon = std::numeric_limits<float>::epsilon();
 
 torch::Tensor ratio(const torch::Tensor& numerator, const torch::Tensor& denominator) {
-  return numerator / denominator.masked_fill(denominator == 0.0, kLeast);
+  return numerator / denominator.masked_fill(denominator == 0.0, kEpsilon);
 }
 
 /// The mean bin of what factors make together; the highest where they make nothing.

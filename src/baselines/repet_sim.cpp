@@ -14,7 +14,7 @@
 namespace partita::baselines {
 namespace {
 
-constexpr double kLeast = 1e-16;  // nussl's
+constexpr double kLeastMagnitude = 1e-16;  // nussl's
 
 /// Cosine similarities of the frames of `[bin, frame]`, 0 for silent ones: `[frame, frame]`.
 torch::Tensor cosine_similarity(const torch::Tensor& magnitude) {
@@ -107,7 +107,7 @@ torch::Tensor repet_sim_background(const Spectrogram& spectrogram, const RepetSi
   for (const torch::Tensor& channel : spectrogram.magnitude.to(torch::kCPU, torch::kFloat32).unbind(0)) {
     throw_if_interrupted();
     const torch::Tensor repeating = medians(channel.t().contiguous(), similar).t();
-    masks.push_back((torch::minimum(repeating, channel) + kLeast) / (channel + kLeast));
+    masks.push_back((torch::minimum(repeating, channel) + kLeastMagnitude) / (channel + kLeastMagnitude));
   }
   return torch::stack(masks);
 }

@@ -12,12 +12,12 @@ namespace {
 
 constexpr double kMebibyte = 1 << 20;
 
-struct Arguments {
+struct PackArguments {
   data::PackOptions options;
   double mebibytes = 40.0;
 };
 
-void pack(Arguments& arguments, const Context& context) {
+void pack(PackArguments& arguments, const Context& context) {
   arguments.options.bytes = std::llround(arguments.mebibytes * kMebibyte);
   Progress progress = context.progress();
   const data::PackReport report = data::pack_store(arguments.options, progress);
@@ -32,8 +32,8 @@ void pack(Arguments& arguments, const Context& context) {
 }  // namespace
 
 void add_pack(CLI::App& app, Context& context) {
-  auto arguments = std::make_shared<Arguments>();
-  Arguments& a = *arguments;
+  auto arguments = std::make_shared<PackArguments>();
+  PackArguments& a = *arguments;
   CLI::App* command =
       app.add_subcommand("pack", "make a small copy of a latent store, to be trained on elsewhere");
   command->add_option("store", a.options.store, "latent store")->required()->check(CLI::ExistingDirectory);

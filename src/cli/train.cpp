@@ -12,7 +12,7 @@
 namespace partita::cli {
 namespace {
 
-struct Arguments {
+struct TrainArguments {
   std::filesystem::path config;
   bool resume = false, newest = false;
   double minutes = 0.0;
@@ -20,7 +20,7 @@ struct Arguments {
   std::filesystem::path run, output;
 };
 
-io::Config configuration(const Arguments& arguments) {
+io::Config configuration(const TrainArguments& arguments) {
   const io::Config config = io::Config::load(arguments.config);
   return arguments.minutes > 0.0 ? config.with("training", "minutes", arguments.minutes) : config;
 }
@@ -28,7 +28,7 @@ io::Config configuration(const Arguments& arguments) {
 using Train = void (*)(const io::Config& config, bool resume, torch::Device device, Progress& progress);
 
 void add_kind(CLI::App& train, Context& context, const char* name, const char* help, Train run) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<TrainArguments>();
   CLI::App* command = train.add_subcommand(name, help);
   command->add_option("config", arguments->config, "configuration (TOML)")->required();
   command->add_flag("--resume", arguments->resume, "go on from the newest checkpoint of the run");
@@ -52,7 +52,7 @@ io::Json to_json(const training::Plan& plan) {
   return {{"length", plan.length}, {"minutes", plan.minutes}, {"stages", stages}};
 }
 
-void plan_run(const Arguments& arguments, const Context& context) {
+void plan_run(const TrainArguments& arguments, const Context& context) {
   const io::Config config = io::Config::load(arguments.config);
   const training::Plan plan = training::plan_run(config, arguments.minutes, parse_device(arguments.device));
   io::write_file(arguments.output, config.with("training", "length", plan.length).text());
@@ -65,7 +65,7 @@ void plan_run(const Arguments& arguments, const Context& context) {
 }
 
 void add_plan(CLI::App& train, Context& context) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<TrainArguments>();
   CLI::App* command = train.add_subcommand(
       "plan", "make a configuration of any kind as long as a given time lasts on this machine");
   command->add_option("config", arguments->config, "configuration (TOML)")->required();
@@ -79,7 +79,7 @@ void add_plan(CLI::App& train, Context& context) {
 }
 
 void add_export(CLI::App& train, Context& context) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<TrainArguments>();
   CLI::App* command = train.add_subcommand("export", "turn a run's best checkpoint into a model folder");
   command->add_option("run", arguments->run, "run folder")->required()->check(CLI::ExistingDirectory);
   command->add_option("-o,--output", arguments->output, "model folder to write")->required();

@@ -11,7 +11,7 @@ constexpr double kLeastMagnitude = 1e-5;
 // Brings logarithms to a deviation of about one.
 constexpr double kLatentScale = 0.5;
 constexpr double kMagnitudeScale = 0.25;
-constexpr double kTinyMagnitude = 1e-12;
+constexpr double kTinyUnit = 1e-12;
 constexpr double kLargestGain = 4.0;     // nepers
 constexpr double kSmallestGain = -12.0;  // nepers
 
@@ -31,7 +31,7 @@ nn::VocoderOptions network_options(const MelVocoderOptions& options, const MelCo
 /// frame its energy comes. `[batch, in_dim, frame]`.
 torch::Tensor features(const torch::Tensor& latents, const torch::Tensor& spectrum) {
   const torch::Tensor magnitude = spectrum.abs();
-  const torch::Tensor unit = spectrum / (magnitude + kTinyMagnitude);
+  const torch::Tensor unit = spectrum / (magnitude + kTinyUnit);
   const std::int64_t last = unit.size(1) - 1;
   const torch::Tensor turn = unit.narrow(1, 1, last) * unit.narrow(1, 0, last).conj();
   return torch::cat(

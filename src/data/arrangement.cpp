@@ -8,7 +8,6 @@
 namespace partita::data {
 namespace {
 
-constexpr int kDrumChannel = 9;
 constexpr int kChannels = 16;
 /// Modulation, volume, expression, sustain, sostenuto, soft pedal.
 constexpr std::array<int, 6> kShaping{1, 7, 11, 64, 66, 67};

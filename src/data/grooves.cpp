@@ -8,6 +8,7 @@
 #include <sstream>
 #include <utility>
 
+#include "partita/base/text.hpp"
 #include "partita/data/error.hpp"
 #include "partita/io/atomic_file.hpp"
 #include "random.hpp"
@@ -15,12 +16,6 @@
 namespace partita::data {
 namespace fs = std::filesystem;
 namespace {
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
 
 bool contains_any(const std::string& name, std::initializer_list<const char*> parts) {
   return std::any_of(parts.begin(), parts.end(),
@@ -43,12 +38,12 @@ GrooveFile read_file_of_grooves(const fs::path& path, const std::string& library
     std::string first;
     std::string second;
     words >> first >> second;
-    if (lower(first) == "time" && !second.empty() &&
+    if (lowered(first) == "time" && !second.empty() &&
         std::isdigit(static_cast<unsigned char>(second[0])) != 0) {
       beats = std::clamp(std::atoi(second.c_str()), 2, 12);
     }
-    if (lower(first) != "defgroove" || second.empty() || !plain_name(second)) continue;
-    const std::string name = lower(second);
+    if (lowered(first) != "defgroove" || second.empty() || !plain_name(second)) continue;
+    const std::string name = lowered(second);
     if (contains_any(name, {"intro", "end", "count", "metronome", "break"})) continue;
     (name.find("fill") != std::string::npos ? file.fills : file.main).push_back({second, beats});
   }
@@ -57,7 +52,7 @@ GrooveFile read_file_of_grooves(const fs::path& path, const std::string& library
 
 /// "casio/16beatballad2" and "pflib/16BeatBallad" are the family "16beatballad".
 std::string family_of(const std::string& library) {
-  std::string name = lower(fs::path(library).filename().string());
+  std::string name = lowered(fs::path(library).filename().string());
   while (name.size() > 1 &&
          (std::isdigit(static_cast<unsigned char>(name.back())) != 0 || name.back() == '-')) {
     name.pop_back();
@@ -95,7 +90,7 @@ std::vector<GrooveFile> list_grooves(const fs::path& folder) {
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     if (!entry.is_regular_file() || entry.path().extension() != ".mma") continue;
     const std::string library = entry.path().lexically_relative(folder).replace_extension().generic_string();
-    if (contains_any(lower(library), {"metronome", "none", "count"})) continue;
+    if (contains_any(lowered(library), {"metronome", "none", "count"})) continue;
     GrooveFile file = read_file_of_grooves(entry.path(), library);
     if (!file.main.empty()) files.push_back(std::move(file));
   }

@@ -7,6 +7,9 @@
 
 namespace partita::data {
 
+/// Channel 10, counted from 0: drums by General MIDI.
+constexpr int kDrumChannel = 9;
+
 /// A channel voice message: note on or off, controller, program change, pitch bend, pressure.
 struct MidiEvent {
   std::int64_t tick = 0;

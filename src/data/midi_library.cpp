@@ -5,6 +5,7 @@
 
 #include "arrangement.hpp"
 #include "partita/base/interrupt.hpp"
+#include "partita/base/text.hpp"
 #include "partita/data/error.hpp"
 #include "partita/io/atomic_file.hpp"
 #include "partita/io/sha256.hpp"
@@ -18,9 +19,7 @@ constexpr double kShortest = 2.0;  // seconds
 std::vector<fs::path> midi_files(const fs::path& folder) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    std::string extension = entry.path().extension().string();
-    std::transform(extension.begin(), extension.end(), extension.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const std::string extension = lowered(entry.path().extension().string());
     if (entry.is_regular_file() && (extension == ".mid" || extension == ".midi"))
       files.push_back(entry.path());
   }

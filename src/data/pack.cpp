@@ -33,7 +33,7 @@ Clips first(std::int64_t count) {
 }
 
 /// `count` of a split's clips, evenly spread.
-Clips spread(std::int64_t count, std::int64_t size) {
+Clips spread_clips(std::int64_t count, std::int64_t size) {
   Clips clips;
   for (std::int64_t i = 0; i < count; ++i) clips.push_back(i * size / count);
   return clips;
@@ -91,7 +91,7 @@ class Packer {
     info_.latent_step = report_.latent_step = step();
     report_.train_clips = affordable();
     progress.begin("packing", report_.train_clips, "clips");
-    const Clips chosen = spread(report_.train_clips, train_.size());
+    const Clips chosen = spread_clips(report_.train_clips, train_.size());
     for (std::size_t begin = 0; begin < chosen.size(); begin += kShardClips) {
       const std::size_t end = std::min(chosen.size(), begin + kShardClips);
       const Clips some(chosen.begin() + static_cast<std::ptrdiff_t>(begin),

@@ -10,12 +10,11 @@
 namespace partita::data {
 namespace {
 
-constexpr int kDrumChannel = 9;
 constexpr double kHighestBass = 52.0;  // mean key, E3
 constexpr double kLowestChords = 45.0;
 constexpr double kBassCentre = 38.0;  // D2; means from A1 to G#2 stay where they are
 
-struct Track {
+struct MmaTrack {
   std::string name;
   int channel = -1;
   int program = 0;
@@ -25,8 +24,8 @@ struct Track {
   [[nodiscard]] bool called(const char* word) const { return name.find(word) != std::string::npos; }
 };
 
-Track summary_of(const MidiTrack& source) {
-  Track track;
+MmaTrack summary_of(const MidiTrack& source) {
+  MmaTrack track;
   track.name = source.name;
   std::transform(track.name.begin(), track.name.end(), track.name.begin(),
                  [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
@@ -43,13 +42,13 @@ Track summary_of(const MidiTrack& source) {
   return track;
 }
 
-double bass_score(const Track& track) {
+double bass_score(const MmaTrack& track) {
   if (track.mean_key > kHighestBass || !(track.called("BASS") || track.called("WALK"))) return 0.0;
   const bool bass_program = track.program >= 32 && track.program < 40;
   return static_cast<double>(track.notes.size()) * (bass_program ? 10.0 : 1.0);
 }
 
-double chord_score(const Track& track) {
+double chord_score(const MmaTrack& track) {
   if (track.mean_key < kLowestChords || track.called("BASS") || track.called("WALK")) return 0.0;
   const double piano = track.called("PIANO") ? 4.0 : 1.0;
   const double chord = track.called("CHORD") ? 2.0 : 1.0;
@@ -72,7 +71,7 @@ Parts sort_parts(const MidiFile& file) {
   double best_bass = 0.0;
   double best_chords = 0.0;
   for (const auto& source : file.tracks) {
-    Track track = summary_of(source);
+    MmaTrack track = summary_of(source);
     if (track.notes.empty()) continue;
     if (track.channel == kDrumChannel) {
       parts.drums.insert(parts.drums.end(), track.notes.begin(), track.notes.end());

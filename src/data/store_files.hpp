@@ -17,6 +17,9 @@ constexpr double kHighestByte = 255.0;
 /// The shards that lie in a folder, sorted by name.
 [[nodiscard]] std::vector<std::filesystem::path> shard_paths(const std::filesystem::path& folder);
 
+/// The clips of all, one after the other; a part that none has stays undefined.
+[[nodiscard]] StoreClips joined(const std::vector<StoreClips>& clips);
+
 /// Types that a store's clips may have.
 [[nodiscard]] inline std::vector<torch::Dtype> clip_types(const StoreInfo& info) {
   if (info.codebooks > 0) return {torch::kInt16, torch::kInt32};

@@ -78,7 +78,7 @@ torch::Tensor audible(const torch::Tensor& samples) {
   return samples.scalar_type() == torch::kFloat16 ? samples : samples.to(torch::kFloat32);
 }
 
-torch::Tensor joined(const std::vector<StoreClips>& clips, torch::Tensor StoreClips::*part) {
+torch::Tensor joined_part(const std::vector<StoreClips>& clips, torch::Tensor StoreClips::*part) {
   std::vector<torch::Tensor> parts;
   for (const auto& each : clips) {
     if ((each.*part).defined()) parts.push_back(each.*part);
@@ -87,6 +87,11 @@ torch::Tensor joined(const std::vector<StoreClips>& clips, torch::Tensor StoreCl
 }
 
 }  // namespace
+
+StoreClips joined(const std::vector<StoreClips>& clips) {
+  return {joined_part(clips, &StoreClips::mixture), joined_part(clips, &StoreClips::sources),
+          joined_part(clips, &StoreClips::mixture_audio), joined_part(clips, &StoreClips::source_audio)};
+}
 
 std::vector<fs::path> shard_paths(const fs::path& folder) {
   std::vector<fs::path> paths;
@@ -151,10 +156,7 @@ void StoreWriter::add(const std::string& split, const torch::Tensor& mixture, co
 void StoreWriter::flush(const std::string& split) {
   Pending& pending = pending_[split];
   if (pending.clips.empty()) return;
-  write_shard(
-      store_, split, fmt::format("{:05}", pending.shards++), info_,
-      {joined(pending.clips, &StoreClips::mixture), joined(pending.clips, &StoreClips::sources),
-       joined(pending.clips, &StoreClips::mixture_audio), joined(pending.clips, &StoreClips::source_audio)});
+  write_shard(store_, split, fmt::format("{:05}", pending.shards++), info_, joined(pending.clips));
   pending.clips.clear();
   pending.bytes = 0;
 }

@@ -13,8 +13,8 @@
 namespace partita::evaluation {
 namespace {
 
-constexpr std::int64_t kBlock = 1 << 17;  // samples a read
-constexpr double kLimit = 100.0;          // dB
+constexpr std::int64_t kPiece = 1 << 17;  // samples a read
+constexpr double kFigureLimit = 100.0;    // dB
 
 /// Where windows lie; all of them are of one length.
 struct Framing {
@@ -87,7 +87,7 @@ class Windows {
   Windows(const BssTrack& track, const Framing& framing) : stream_(track), framing_(framing) {}
   BssPiece next() {
     const std::int64_t start = framing_.start(frame_++);
-    while (first_ + length() < start + framing_.window) append(stream_.read(kBlock));
+    while (first_ + length() < start + framing_.window) append(stream_.read(kPiece));
     drop(start - first_);
     return {held_.references.narrow(2, 0, framing_.window), held_.estimates.narrow(2, 0, framing_.window)};
   }
@@ -120,7 +120,7 @@ class Windows {
 BssFilters filters_of(const BssTrack& track, const BssOptions& options) {
   BssCorrelations correlations(track.sources, track.channels, options.taps);
   Stream stream(track);
-  for (BssPiece piece = stream.read(kBlock); piece.references.defined(); piece = stream.read(kBlock)) {
+  for (BssPiece piece = stream.read(kPiece); piece.references.defined(); piece = stream.read(kPiece)) {
     check_finite(piece.references, "references");
     check_finite(piece.estimates, "estimates");
     correlations.add(piece.references, piece.estimates);
@@ -143,7 +143,7 @@ std::vector<std::vector<BssMetrics>> frames_at_once(const BssFrames& frames,
 double median_of(const std::vector<BssMetrics>& frames, double BssMetrics::*figure) {
   std::vector<double> values;
   for (const auto& frame : frames) {
-    if (!std::isnan(frame.*figure)) values.push_back(std::clamp(frame.*figure, -kLimit, kLimit));
+    if (!std::isnan(frame.*figure)) values.push_back(std::clamp(frame.*figure, -kFigureLimit, kFigureLimit));
   }
   if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
   std::sort(values.begin(), values.end());

@@ -8,14 +8,14 @@
 namespace partita::evaluation {
 namespace {
 
-bool any_silent(const torch::Tensor& signals) { return signals.sum(1).eq(0.0).all(1).any().item<bool>(); }
+bool any_empty(const torch::Tensor& signals) { return signals.sum(1).eq(0.0).all(1).any().item<bool>(); }
 
-double energy(const torch::Tensor& spectrum) {
+double energy_of(const torch::Tensor& spectrum) {
   const torch::Tensor parts = torch::view_as_real(spectrum).flatten();
   return parts.dot(parts).item<double>();
 }
 
-double decibels(double signal, double rest) {
+double bss_decibels(double signal, double rest) {
   if (rest == 0.0) return std::numeric_limits<double>::infinity();
   return 10.0 * std::log10(signal / rest);
 }
@@ -65,16 +65,16 @@ BssMetrics BssFrames::metrics(std::size_t place, const torch::Tensor& references
   for (std::int64_t channel = 0; channel < channels_; ++channel) {
     const torch::Tensor own = filtered(own_[target][channel], image);
     const torch::Tensor all = filtered(all_[target * channels_ + channel], references);
-    signal += energy(image[channel]);
-    distortion += energy(estimate[channel] - image[channel]);
-    spatial += energy(own - image[channel]);
-    filtered_image += energy(own);
-    interference += energy(all - own);
-    projection += energy(all);
-    artefacts += energy(estimate[channel] - all);
+    signal += energy_of(image[channel]);
+    distortion += energy_of(estimate[channel] - image[channel]);
+    spatial += energy_of(own - image[channel]);
+    filtered_image += energy_of(own);
+    interference += energy_of(all - own);
+    projection += energy_of(all);
+    artefacts += energy_of(estimate[channel] - all);
   }
-  return {decibels(signal, distortion), decibels(signal, spatial), decibels(filtered_image, interference),
-          decibels(projection, artefacts)};
+  return {bss_decibels(signal, distortion), bss_decibels(signal, spatial),
+          bss_decibels(filtered_image, interference), bss_decibels(projection, artefacts)};
 }
 
 std::vector<BssMetrics> BssFrames::frame(const torch::Tensor& references,
@@ -84,7 +84,7 @@ std::vector<BssMetrics> BssFrames::frame(const torch::Tensor& references,
   const torch::Tensor heard = references.index_select(0, heard_);
   const torch::Tensor measured = estimates.index_select(0, measured_);
   std::vector<BssMetrics> figures(filters_.measured.size(), {kNone, kNone, kNone, kNone});
-  if (any_silent(heard) || any_silent(measured)) return figures;
+  if (any_empty(heard) || any_empty(measured)) return figures;
   const torch::Tensor sources = torch::fft_rfft(rows_of(heard), size_).mul_(weights_);
   const torch::Tensor found = torch::fft_rfft(measured, size_).mul_(weights_);
   for (std::size_t i = 0; i < figures.size(); ++i)

@@ -9,7 +9,7 @@
 namespace partita::evaluation {
 namespace {
 
-constexpr std::int64_t kSteps = 25;
+constexpr std::int64_t kSizes = 25;
 constexpr std::int64_t kFewestFrames = 500;
 
 /// A `[dim, rank]` with A Aᵀ = S: eigenvectors times the roots of the eigenvalues above rounding.
@@ -106,8 +106,8 @@ FadInfinity fad_infinity(const FrechetDistance& reference, const torch::Tensor& 
   }
   FadInfinity result;
   std::vector<double> inverse, distances;
-  for (std::int64_t step = 0; step < kSteps; ++step) {
-    const std::int64_t count = kFewestFrames + (all - kFewestFrames) * step / (kSteps - 1);
+  for (std::int64_t step = 0; step < kSizes; ++step) {
+    const std::int64_t count = kFewestFrames + (all - kFewestFrames) * step / (kSizes - 1);
     const torch::Tensor drawn = torch::randint(
         all, {count}, make_generator(seed, "fad-infinity", static_cast<std::uint64_t>(step)), torch::kLong);
     Moments moments;

@@ -16,7 +16,7 @@ using pickle::Global;
 using pickle::Sequence;
 using pickle::Value;
 
-constexpr std::size_t kMostDimensions = 64;
+constexpr std::size_t kMostStorageDimensions = 64;
 constexpr std::int64_t kMostElements = INT64_MAX / 8;  // their bytes can be counted
 constexpr Global kRebuildTensor{"torch._utils", "_rebuild_tensor_v2"};
 constexpr Global kRebuildParameter{"torch._utils", "_rebuild_parameter"};
@@ -42,7 +42,7 @@ struct View {
 
 std::optional<std::vector<std::int64_t>> whole_numbers(const Value& value) {
   const auto* sequence = as<Sequence>(value);
-  if (sequence == nullptr || sequence->items.size() > kMostDimensions) return std::nullopt;
+  if (sequence == nullptr || sequence->items.size() > kMostStorageDimensions) return std::nullopt;
   std::vector<std::int64_t> numbers;
   for (const Value& item : sequence->items) {
     const auto* number = as<std::int64_t>(item);

@@ -40,10 +40,10 @@ void check(PriorImpl& prior, const torch::Tensor& z, const Mask& mask, const Rec
 }
 
 /// Normalised kept latents, noise and mask `[1, component, ...]` of one recomposition.
-class Task {
+class Trajectory {
  public:
-  Task(PriorImpl& prior, const RecomposeOptions& options, torch::Tensor kept, torch::Tensor noise,
-       torch::Tensor mask)
+  Trajectory(PriorImpl& prior, const RecomposeOptions& options, torch::Tensor kept, torch::Tensor noise,
+             torch::Tensor mask)
       : prior_(prior),
         options_(options),
         kept_(std::move(kept)),
@@ -111,10 +111,12 @@ torch::Tensor recompose(Prior& prior, const torch::Tensor& z, const Mask& mask,
   const torch::Tensor noise =
       prior->form().noise(frames, make_generator(seed, "recompose", index)).unsqueeze(0).to(device);
   const torch::Tensor made = to_tensor(mask).unsqueeze(0).to(device);
-  const Task task(*prior, options, kept, noise, made);
+  const Trajectory trajectory(*prior, options, kept, noise, made);
   const torch::Tensor found = diffusion::sample(
       {prior->options().variant, options.steps, options.solver},
-      [&](const torch::Tensor& state, const torch::Tensor& alpha) { return task.predicted(state, alpha); },
+      [&](const torch::Tensor& state, const torch::Tensor& alpha) {
+        return trajectory.predicted(state, alpha);
+      },
       noise);
   const torch::Tensor latents = prior->form().held(prior->restored(found.squeeze(0))).narrow(2, 0, z.size(2));
   return masked(latents.unsqueeze(0), z.unsqueeze(0), made).squeeze(0);

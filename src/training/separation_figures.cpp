@@ -12,7 +12,7 @@ namespace partita::training {
 namespace {
 
 constexpr std::int64_t kBatch = 8;
-constexpr std::int64_t kWindowFrames = 512;
+constexpr std::int64_t kFigureFrames = 512;
 constexpr std::int64_t kSpectrumWindow = 2048;
 
 /// Components `[component, channel, frame]` as Wiener masks on a mixture `[sample]` of the codec's rate:
@@ -79,7 +79,7 @@ SeparationCheck::SeparationCheck(const data::LatentStore& split, std::int64_t cl
 std::optional<SeparationFigures> SeparationCheck::measure(const Decompose& decompose,
                                                           std::int64_t frame_multiple) {
   const torch::NoGradGuard no_grad;
-  const std::int64_t frames = std::min(kWindowFrames, latents_.size(2)) / frame_multiple * frame_multiple;
+  const std::int64_t frames = std::min(kFigureFrames, latents_.size(2)) / frame_multiple * frame_multiple;
   if (frames == 0 || mixture_.size(0) == 0) return std::nullopt;
   const std::int64_t samples = std::min(frames * codec_->hop(), mixture_.size(1));
   std::optional<Score> score;

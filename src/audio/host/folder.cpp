@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "partita/audio/file.hpp"
+#include "partita/base/text.hpp"
 
 namespace partita::audio {
 namespace fs = std::filesystem;
@@ -15,9 +16,7 @@ constexpr std::array<std::string_view, 6> kExtensions{".wav", ".flac", ".ogg", "
 }  // namespace
 
 bool has_audio_extension(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string extension = lowered(path.extension().string());
   return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
 }
 

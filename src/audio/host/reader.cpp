@@ -13,21 +13,15 @@
 #include <utility>
 #include <vector>
 
+#include "host/sndfile.hpp"
 #include "host/truncation.hpp"
 #include "partita/audio/file.hpp"
 
 namespace partita::audio {
 namespace {
 
-constexpr int kHighestRate = 768000;
-constexpr int kMostChannels = 64;
 /// Samples (of all channels) decoded at a time: a wrong length in a header costs no memory.
-constexpr std::int64_t kBlock = 1 << 20;
-
-struct SndfileClose {
-  void operator()(SNDFILE* file) const { sf_close(file); }
-};
-using Handle = std::unique_ptr<SNDFILE, SndfileClose>;
+constexpr std::int64_t kDecoded = 1 << 20;
 
 void require_regular_file(const std::filesystem::path& path) {
   std::error_code error;
@@ -49,9 +43,9 @@ void require_regular_file(const std::filesystem::path& path) {
   }
 }
 
-Handle open_sndfile(const std::filesystem::path& path, SF_INFO& header) {
+SndfileHandle open_sndfile(const std::filesystem::path& path, SF_INFO& header) {
   header = SF_INFO{};
-  Handle handle(sf_open(path.c_str(), SFM_READ, &header));
+  SndfileHandle handle(sf_open(path.c_str(), SFM_READ, &header));
   if (!handle) {
     fail<AudioError>("{}: no audio that can be read (WAV, FLAC, OGG, MP3 or AIFF expected), or damaged: {}",
                      path.string(), sf_strerror(nullptr));
@@ -119,8 +113,8 @@ void require_usable_header(const std::filesystem::path& path, const SF_INFO& hea
 /// Streams such as a FLAC written to a pipe do not say how long they are: decodes once to count.
 std::int64_t count_frames(const std::filesystem::path& path) {
   SF_INFO header{};
-  const Handle handle = open_sndfile(path, header);
-  const std::int64_t block = kBlock / header.channels;
+  const SndfileHandle handle = open_sndfile(path, header);
+  const std::int64_t block = kDecoded / header.channels;
   std::vector<float> scratch(static_cast<std::size_t>(block * header.channels));
   std::int64_t total = 0;
   for (std::int64_t got = 0; (got = sf_readf_float(handle.get(), scratch.data(), block)) > 0;) {
@@ -134,7 +128,7 @@ std::int64_t count_frames(const std::filesystem::path& path) {
 struct AudioReader::Impl {
   std::filesystem::path path;
   FileInfo info;
-  Handle handle;
+  SndfileHandle handle;
   bool length_is_estimate = false;
   std::int64_t position = 0;
 
@@ -203,7 +197,7 @@ torch::Tensor AudioReader::read(std::int64_t frames) {
   std::int64_t left = std::min(frames, impl_->info.frames - impl_->position);
   std::vector<torch::Tensor> blocks;
   while (left > 0) {
-    const std::int64_t wanted = std::min(left, std::max<std::int64_t>(1, kBlock / impl_->info.channels));
+    const std::int64_t wanted = std::min(left, std::max<std::int64_t>(1, kDecoded / impl_->info.channels));
     blocks.push_back(impl_->read_block(wanted));
     if (blocks.back().size(1) < wanted) {
       break;

@@ -8,12 +8,13 @@
 #include <memory>
 #include <vector>
 
+#include "host/sndfile.hpp"
+
 namespace partita::audio {
 namespace {
 
-constexpr int kHighestRate = 768000;
 /// Frames passed to soxr at a time, which bounds its buffers.
-constexpr std::int64_t kBlock = 65536;
+constexpr std::int64_t kResampled = 65536;
 
 struct SoxrDelete {
   void operator()(soxr* resampler) const { soxr_delete(resampler); }
@@ -98,7 +99,7 @@ Resampler::Resampler(int from_rate, int to_rate, int channels) {
   impl_->channels = channels;
   if (from_rate != to_rate) {
     impl_->resampler = make_soxr(from_rate, to_rate, channels);
-    impl_->scratch.resize(static_cast<std::size_t>(kBlock * channels));
+    impl_->scratch.resize(static_cast<std::size_t>(kResampled * channels));
   }
 }
 
@@ -120,8 +121,8 @@ torch::Tensor Resampler::process(const torch::Tensor& samples) {
   const auto interleaved = samples.to(torch::kCPU, torch::kFloat32).t().contiguous();
   const std::int64_t frames = interleaved.size(0);
   const float* data = interleaved.data_ptr<float>();
-  for (std::int64_t begin = 0; begin < frames; begin += kBlock) {
-    impl_->feed(data + begin * impl_->channels, std::min(kBlock, frames - begin));
+  for (std::int64_t begin = 0; begin < frames; begin += kResampled) {
+    impl_->feed(data + begin * impl_->channels, std::min(kResampled, frames - begin));
   }
   impl_->consumed += frames;
   return impl_->take();

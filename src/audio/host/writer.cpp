@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "host/output_file.hpp"
+#include "host/sndfile.hpp"
 #include "partita/audio/file.hpp"
 #include "partita/io/atomic_file.hpp"
 #include "partita/io/error.hpp"
@@ -23,14 +24,8 @@
 namespace partita::audio {
 namespace {
 
-constexpr int kHighestRate = 768000;
-constexpr int kMostChannels = 64;
-constexpr std::int64_t kBlock = 65536;
+constexpr std::int64_t kEncoded = 65536;
 constexpr std::array kMp3Rates{8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000};
-
-struct SndfileClose {
-  void operator()(SNDFILE* file) const { sf_close(file); }
-};
 
 void require_valid(const std::filesystem::path& path, const WriterOptions& options) {
   const std::string name = path.string();
@@ -125,7 +120,7 @@ struct AudioWriter::Impl {
   // Torn down in reverse: libsndfile, the descriptor, the temporary file.
   io::AtomicFile file;
   OutputFile output;
-  std::unique_ptr<SNDFILE, SndfileClose> handle;
+  SndfileHandle handle;
   std::int64_t frames = 0;
   std::int64_t clipped = 0;
   std::vector<int> integers;
@@ -244,8 +239,8 @@ void AudioWriter::write(const torch::Tensor& samples) {
     fail<AudioError>("{}: expected samples [{}, n], found {} {}", name, impl_->options.channels,
                      c10::str(samples.sizes()), c10::toString(samples.scalar_type()));
   }
-  for (std::int64_t begin = 0; begin < samples.size(1); begin += kBlock) {
-    const std::int64_t count = std::min(kBlock, samples.size(1) - begin);
+  for (std::int64_t begin = 0; begin < samples.size(1); begin += kEncoded) {
+    const std::int64_t count = std::min(kEncoded, samples.size(1) - begin);
     auto interleaved = samples.narrow(1, begin, count).to(torch::kCPU, torch::kFloat32).t().contiguous();
     impl_->write_block(interleaved);
   }

@@ -12,7 +12,7 @@
 namespace partita::cli {
 namespace {
 
-struct Arguments {
+struct CodecArguments {
   std::filesystem::path input, output, weights;
   std::string codec = "encodec_24khz";
   double bandwidth = 0.0;
@@ -24,7 +24,7 @@ struct Arguments {
   }
 };
 
-std::shared_ptr<codec::Encodec> load(const Arguments& arguments, const std::string& name) {
+std::shared_ptr<codec::Encodec> load(const CodecArguments& arguments, const std::string& name) {
   return codec::load_encodec(name, parse_device(arguments.device), arguments.weights,
                              arguments.bfloat16 ? torch::kBFloat16 : torch::kFloat32);
 }
@@ -32,7 +32,7 @@ std::shared_ptr<codec::Encodec> load(const Arguments& arguments, const std::stri
 /// Seconds a second of sound, the real-time factor.
 io::Json factor(double seconds, double sound) { return sound > 0.0 ? io::Json(seconds / sound) : io::Json(); }
 
-void report(const codec::Encodec& codec, const Arguments& arguments, const codec::Transcoded& result,
+void report(const codec::Encodec& codec, const CodecArguments& arguments, const codec::Transcoded& result,
             const Context& context) {
   const double sound = static_cast<double>(result.samples) / result.sample_rate;
   if (context.json != "-") {
@@ -58,13 +58,13 @@ void report(const codec::Encodec& codec, const Arguments& arguments, const codec
                    context.json);
 }
 
-void encode(const Arguments& arguments, const Context& context) {
+void encode(const CodecArguments& arguments, const Context& context) {
   const auto codec = load(arguments, with_bandwidth(arguments.codec, arguments.bandwidth));
   Progress progress = context.progress();
   report(*codec, arguments, codec::encode_file(*codec, arguments.input, arguments.output, progress), context);
 }
 
-void decode(const Arguments& arguments, const Context& context) {
+void decode(const CodecArguments& arguments, const Context& context) {
   const codec::EcdcFile codes = codec::read_ecdc(arguments.input);
   const auto codec = load(arguments, codes.header.model);
   Progress progress = context.progress();
@@ -72,7 +72,7 @@ void decode(const Arguments& arguments, const Context& context) {
          context);
 }
 
-void roundtrip(const Arguments& arguments, const Context& context) {
+void roundtrip(const CodecArguments& arguments, const Context& context) {
   const auto codec = load(arguments, with_bandwidth(arguments.codec, arguments.bandwidth));
   Progress progress = context.progress();
   report(*codec, arguments,
@@ -80,10 +80,10 @@ void roundtrip(const Arguments& arguments, const Context& context) {
          context);
 }
 
-using Action = void (*)(const Arguments&, const Context&);
+using Action = void (*)(const CodecArguments&, const Context&);
 
 /// A command below `codec` with the options that all of them have.
-CLI::App* add_action(CLI::App& parent, Context& context, const std::shared_ptr<Arguments>& arguments,
+CLI::App* add_action(CLI::App& parent, Context& context, const std::shared_ptr<CodecArguments>& arguments,
                      const std::string& name, const std::string& help, Action action) {
   CLI::App* command = parent.add_subcommand(name, help);
   command->add_option("input", arguments->input, "the file to read")->required();
@@ -98,12 +98,12 @@ CLI::App* add_action(CLI::App& parent, Context& context, const std::shared_ptr<A
   return command;
 }
 
-void add_codec_options(CLI::App& command, Arguments& arguments) {
+void add_codec_options(CLI::App& command, CodecArguments& arguments) {
   command.add_option("--codec", arguments.codec, "encodec_24khz or encodec_48khz")->capture_default_str();
   add_bandwidth_option(command, arguments.bandwidth);
 }
 
-void add_float_option(CLI::App& command, Arguments& arguments) {
+void add_float_option(CLI::App& command, CodecArguments& arguments) {
   command.add_flag("--float32", arguments.float32, "float samples (WAV)");
 }
 
@@ -113,7 +113,7 @@ void add_codec(CLI::App& app, Context& context) {
   CLI::App* codec = app.add_subcommand("codec", "code sound as EnCodec does (.ecdc files), and back");
   codec->require_subcommand(1);
   const auto make = [&](const std::string& name, const std::string& help, Action action) {
-    auto arguments = std::make_shared<Arguments>();
+    auto arguments = std::make_shared<CodecArguments>();
     return std::pair{add_action(*codec, context, arguments, name, help, action), arguments};
   };
   const auto [encode_command, encoded] = make("encode", "a song into an .ecdc file", encode);

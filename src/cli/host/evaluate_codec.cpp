@@ -11,14 +11,14 @@
 namespace partita::cli {
 namespace {
 
-struct Arguments {
+struct EvaluateCodecArguments {
   std::vector<std::filesystem::path> files;
   std::vector<std::string> codecs{"encodec_24khz"};
   double seconds = 30.0;
   std::string device = "cpu";
 };
 
-void evaluate_codecs(const Arguments& arguments, const Context& context) {
+void evaluate_codecs(const EvaluateCodecArguments& arguments, const Context& context) {
   std::vector<evaluation::CodecFigures> figures;
   io::Json rows = io::Json::array();
   for (const auto& name : arguments.codecs) {
@@ -35,7 +35,7 @@ void evaluate_codecs(const Arguments& arguments, const Context& context) {
 }  // namespace
 
 void add_evaluate_codec(CLI::App& evaluate, Context& context) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<EvaluateCodecArguments>();
   CLI::App* command =
       evaluate.add_subcommand("codec", "MS-STFT distance and SI-SDR of sounds sent through a codec");
   command->add_option("files", arguments->files, "audio files")->required()->check(CLI::ExistingFile);

@@ -10,7 +10,7 @@
 namespace partita::cli {
 namespace {
 
-struct Arguments {
+struct EvaluateDiversityArguments {
   std::filesystem::path real, generated;
   std::string codec = "mel";
   double seconds = 0.0;
@@ -18,7 +18,7 @@ struct Arguments {
   std::string device = "cpu";
 };
 
-void evaluate_diversity(const Arguments& arguments, const Context& context) {
+void evaluate_diversity(const EvaluateDiversityArguments& arguments, const Context& context) {
   const auto pairs = evaluation::pair_parts(arguments.real, arguments.generated, arguments.seed);
   const auto codec = codec::make_codec(arguments.codec, parse_device(arguments.device));
   Progress progress = context.progress();
@@ -37,8 +37,8 @@ void evaluate_diversity(const Arguments& arguments, const Context& context) {
 }  // namespace
 
 void add_evaluate_diversity(CLI::App& evaluate, Context& context) {
-  auto arguments = std::make_shared<Arguments>();
-  Arguments& a = *arguments;
+  auto arguments = std::make_shared<EvaluateDiversityArguments>();
+  EvaluateDiversityArguments& a = *arguments;
   CLI::App* command = evaluate.add_subcommand(
       "diversity",
       "distances of generated parts to the real ones and to those of other songs (paper, table 5)");

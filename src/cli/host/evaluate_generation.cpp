@@ -13,7 +13,7 @@
 namespace partita::cli {
 namespace {
 
-struct Arguments {
+struct EvaluateGenerationArguments {
   std::filesystem::path reference;
   std::vector<std::filesystem::path> candidates;
   std::string split = "test";
@@ -23,7 +23,7 @@ struct Arguments {
   evaluation::GenerationOptions options;
 };
 
-void evaluate_generation(const Arguments& arguments, const Context& context) {
+void evaluate_generation(const EvaluateGenerationArguments& arguments, const Context& context) {
   const evaluation::Embedding embedding =
       evaluation::make_embedding(arguments.embedding, arguments.heard, parse_device(arguments.device));
   const evaluation::SoundSet reference =
@@ -43,8 +43,8 @@ void evaluate_generation(const Arguments& arguments, const Context& context) {
 }  // namespace
 
 void add_evaluate_generation(CLI::App& evaluate, Context& context) {
-  auto arguments = std::make_shared<Arguments>();
-  Arguments& a = *arguments;
+  auto arguments = std::make_shared<EvaluateGenerationArguments>();
+  EvaluateGenerationArguments& a = *arguments;
   CLI::App* command = evaluate.add_subcommand(
       "generation", "Fréchet audio distance between folders of sounds (paper, table 4)");
   command->add_option("--reference", a.reference, "folder of audio files, or latent store with kept audio")

@@ -13,14 +13,14 @@
 namespace partita::cli {
 namespace {
 
-struct Arguments {
+struct EvaluateRecompositionArguments {
   std::filesystem::path store, output;
   std::string split = "test", model = "drums-bass", embedding = "mel", device = "cpu";
   std::int64_t count = 64;
   recomposition::RecomposerOptions recomposer;
 };
 
-void evaluate_recomposition(Arguments& arguments, const Context& context) {
+void evaluate_recomposition(EvaluateRecompositionArguments& arguments, const Context& context) {
   recomposition::RecomposerOptions& options = arguments.recomposer;
   recomposition::Recomposer recomposer(io::ModelFolder(io::find_model(arguments.model)), options,
                                        parse_device(arguments.device));
@@ -39,8 +39,8 @@ void evaluate_recomposition(Arguments& arguments, const Context& context) {
 }  // namespace
 
 void add_evaluate_recomposition(CLI::App& evaluate, Context& context) {
-  auto arguments = std::make_shared<Arguments>();
-  Arguments& a = *arguments;
+  auto arguments = std::make_shared<EvaluateRecompositionArguments>();
+  EvaluateRecompositionArguments& a = *arguments;
   CLI::App* command = evaluate.add_subcommand(
       "recomposition",
       "a model's prior: Fréchet distances, diversity (paper, tables 4 and 5) and rhythm of what it makes");

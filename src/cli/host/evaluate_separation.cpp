@@ -19,7 +19,7 @@ using decomposition::Refinement;
 using evaluation::Clip;
 using evaluation::System;
 
-struct Arguments {
+struct EvaluateSeparationArguments {
   std::filesystem::path store, clips, picture;
   std::string split = "test";
   std::vector<std::string> models{"drums-bass"};
@@ -38,7 +38,7 @@ struct Arguments {
 const std::map<std::string, evaluation::Assignment> kAssignments{{"model", evaluation::Assignment::Model},
                                                                  {"clip", evaluation::Assignment::Clip}};
 
-std::vector<System> systems(const Arguments& arguments) {
+std::vector<System> systems(const EvaluateSeparationArguments& arguments) {
   std::vector<Refinement> refine;
   for (const auto& word : arguments.refine) refine.push_back(refinements().at(word));
   std::vector<System> all{evaluation::mixture_system(static_cast<std::int64_t>(arguments.sources.size()))};
@@ -56,7 +56,7 @@ std::vector<System> systems(const Arguments& arguments) {
 }
 
 /// The mixture, then each source beside the estimate of the first model.
-void draw(const Arguments& arguments, const Clip& clip, const System& system) {
+void draw(const EvaluateSeparationArguments& arguments, const Clip& clip, const System& system) {
   std::vector<evaluation::SpectrogramPanel> panels{{"mixture", clip.mixture, clip.sample_rate}};
   const torch::Tensor estimates = system.separate(clip);
   for (std::size_t i = 0; i < arguments.sources.size(); ++i) {
@@ -67,7 +67,7 @@ void draw(const Arguments& arguments, const Clip& clip, const System& system) {
   evaluation::plot_spectrograms(arguments.picture, panels, fmt::format("{}: {}", clip.name, system.name));
 }
 
-void evaluate_separation(const Arguments& arguments, const Context& context) {
+void evaluate_separation(const EvaluateSeparationArguments& arguments, const Context& context) {
   const std::vector<Clip> clips = arguments.store.empty()
                                       ? evaluation::clips_from_folders(arguments.clips, arguments.sources)
                                       : evaluation::clips_from_store(arguments.store, arguments.split,
@@ -99,8 +99,8 @@ void evaluate_separation(const Arguments& arguments, const Context& context) {
 }  // namespace
 
 void add_evaluate_separation(CLI::App& evaluate, Context& context) {
-  auto arguments = std::make_shared<Arguments>();
-  Arguments& a = *arguments;
+  auto arguments = std::make_shared<EvaluateSeparationArguments>();
+  EvaluateSeparationArguments& a = *arguments;
   CLI::App* command =
       evaluate.add_subcommand("separation", "SI-SDR, SI-SIR and SI-SAR of stems (paper, table 2)");
   auto* where = command->add_option_group("clips", "the clips, one of");

@@ -11,14 +11,14 @@
 namespace partita::cli {
 namespace {
 
-struct Arguments {
+struct EvaluateStemsArguments {
   std::filesystem::path references, estimates;
   std::vector<std::string> sources;
   evaluation::BssOptions options;
   std::uint64_t seed = 0;
 };
 
-void evaluate_stems(const Arguments& arguments, const Context& context) {
+void evaluate_stems(const EvaluateStemsArguments& arguments, const Context& context) {
   const evaluation::StemTracks tracks =
       evaluation::find_stem_tracks(arguments.references, arguments.estimates, arguments.sources);
   Progress progress = context.progress();
@@ -44,8 +44,8 @@ void evaluate_stems(const Arguments& arguments, const Context& context) {
 }  // namespace
 
 void add_evaluate_stems(CLI::App& evaluate, Context& context) {
-  auto arguments = std::make_shared<Arguments>();
-  Arguments& a = *arguments;
+  auto arguments = std::make_shared<EvaluateStemsArguments>();
+  EvaluateStemsArguments& a = *arguments;
   CLI::App* command =
       evaluate.add_subcommand("stems", "BSS Eval v4 (museval) of stem files that any system has written");
   command->add_option("--references", a.references, "folder of folders with one file a source (MUSDB18-HQ)")

@@ -10,13 +10,13 @@
 namespace partita::cli {
 namespace {
 
-struct Arguments {
+struct PrepareArguments {
   std::filesystem::path slakh, musdb, mixtures;
   data::PrepareOptions options;
   double bandwidth = 0.0;
 };
 
-void prepare(Arguments& arguments, const Context& context) {
+void prepare(PrepareArguments& arguments, const Context& context) {
   using Layout = data::PrepareOptions::Layout;
   data::PrepareOptions& options = arguments.options;
   options.layout = !arguments.slakh.empty()   ? Layout::Slakh
@@ -41,7 +41,7 @@ void prepare(Arguments& arguments, const Context& context) {
 }  // namespace
 
 void add_prepare(CLI::App& app, Context& context) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<PrepareArguments>();
   CLI::App* command = app.add_subcommand("prepare", "turn a data set into a latent store");
   auto* layout = command->add_option_group("layout", "the data set, one of");
   layout->add_option("--slakh", arguments->slakh, "Slakh2100 folder, or one made by 'partita render'")

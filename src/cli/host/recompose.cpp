@@ -20,7 +20,7 @@ using recomposition::Recomposition;
 constexpr double kPictureSeconds = 20.0;
 
 /// What generate, vary and accompany share.
-struct Arguments {
+struct RecomposeArguments {
   std::string model = "drums-bass", device = "cpu";
   std::filesystem::path output;
   recomposition::RecomposerOptions recomposer;
@@ -33,8 +33,8 @@ struct Arguments {
   double seconds = 20.0;          // generate
 };
 
-using Make =
-    std::function<std::vector<Recomposition>(recomposition::Recomposer&, const Arguments&, Progress&)>;
+using Make = std::function<std::vector<Recomposition>(recomposition::Recomposer&, const RecomposeArguments&,
+                                                      Progress&)>;
 
 io::Json to_json(const Recomposition& made) {
   io::Json parts = io::Json::array();
@@ -58,7 +58,8 @@ void draw(const Recomposition& made, const std::filesystem::path& png) {
   evaluation::plot_spectrograms(png, panels, made.mix.parent_path().string());
 }
 
-void run(Arguments& arguments, const std::string& command, const Make& make, const Context& context) {
+void run(RecomposeArguments& arguments, const std::string& command, const Make& make,
+         const Context& context) {
   const recomposition::RecomposeOptions& how = arguments.recomposer.how;
   arguments.recomposer.separator.solver = how.solver;
   arguments.recomposer.separator.steps = how.steps;
@@ -88,7 +89,7 @@ void run(Arguments& arguments, const std::string& command, const Make& make, con
   io::write_report({{"model", folder.name()}, {"results", results}}, context.json);
 }
 
-void add_shared(CLI::App& command, Arguments& a, const char* output) {
+void add_shared(CLI::App& command, RecomposeArguments& a, const char* output) {
   a.output = output;
   command.add_option("-n,--name", a.model, "model with a prior")->capture_default_str();
   command.add_option("-o,--out", a.output, "folder of the results")->capture_default_str();
@@ -104,9 +105,9 @@ void add_shared(CLI::App& command, Arguments& a, const char* output) {
 }
 
 void add_command(CLI::App& app, Context& context, const std::string& name, const char* help,
-                 const char* output, const std::function<void(CLI::App&, Arguments&)>& add_own,
+                 const char* output, const std::function<void(CLI::App&, RecomposeArguments&)>& add_own,
                  const Make& make) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<RecomposeArguments>();
   CLI::App* command = app.add_subcommand(name, help);
   add_own(*command, *arguments);
   add_shared(*command, *arguments, output);
@@ -118,12 +119,12 @@ void add_command(CLI::App& app, Context& context, const std::string& name, const
 void add_generate(CLI::App& app, Context& context) {
   add_command(
       app, context, "generate", "make new music, all its parts (paper section 3.2)", "generated",
-      [](CLI::App& command, Arguments& a) {
+      [](CLI::App& command, RecomposeArguments& a) {
         command.add_option("--seconds", a.seconds, "length")
             ->capture_default_str()
             ->check(CLI::PositiveNumber);
       },
-      [](recomposition::Recomposer& recomposer, const Arguments& a, Progress& progress) {
+      [](recomposition::Recomposer& recomposer, const RecomposeArguments& a, Progress& progress) {
         return recomposition::generate(recomposer, a.seconds, a.result, progress);
       });
 }
@@ -131,12 +132,12 @@ void add_generate(CLI::App& app, Context& context) {
 void add_vary(CLI::App& app, Context& context) {
   add_command(
       app, context, "vary", "make some parts of a song anew beside its own others", "varied",
-      [](CLI::App& command, Arguments& a) {
+      [](CLI::App& command, RecomposeArguments& a) {
         command.add_option("song", a.song, "audio file (WAV, FLAC, OGG, MP3)")->required();
         add_names_option(command, "--regenerate", a.made, "parts to make anew, for example drums")
             ->required();
       },
-      [](recomposition::Recomposer& recomposer, const Arguments& a, Progress& progress) {
+      [](recomposition::Recomposer& recomposer, const RecomposeArguments& a, Progress& progress) {
         return recomposition::vary(recomposer, a.song, a.made, a.result, progress);
       });
 }
@@ -144,11 +145,11 @@ void add_vary(CLI::App& app, Context& context) {
 void add_accompany(CLI::App& app, Context& context) {
   add_command(
       app, context, "accompany", "make the missing parts to a stem", "accompanied",
-      [](CLI::App& command, Arguments& a) {
+      [](CLI::App& command, RecomposeArguments& a) {
         command.add_option("stem", a.song, "audio file (WAV, FLAC, OGG, MP3)")->required();
         command.add_option("--as", a.given, "which part it is, for example bass")->required();
       },
-      [](recomposition::Recomposer& recomposer, const Arguments& a, Progress& progress) {
+      [](recomposition::Recomposer& recomposer, const RecomposeArguments& a, Progress& progress) {
         return recomposition::accompany(recomposer, a.song, a.given, a.result, progress);
       });
 }

@@ -19,7 +19,7 @@ namespace {
 
 using evaluation::Reproduction;
 
-struct Arguments {
+struct ReproduceArguments {
   std::vector<std::string> tables, models;
   bool all = false;
   std::filesystem::path slakh, output, markdown;
@@ -37,7 +37,7 @@ void add_model(const std::string& text, evaluation::ReproductionOptions& options
 }
 
 /// The tables asked for, in the paper's order.
-std::vector<std::string> wanted(const Arguments& arguments) {
+std::vector<std::string> wanted(const ReproduceArguments& arguments) {
   std::vector<std::string> tables = Reproduction::tables();
   if (arguments.all) return tables;
   std::erase_if(tables, [&](const std::string& table) {
@@ -47,7 +47,7 @@ std::vector<std::string> wanted(const Arguments& arguments) {
 }
 
 /// Before hours of work: that what comes of it can be written.
-void check_outputs(const Arguments& arguments, const std::vector<std::string>& tables) {
+void check_outputs(const ReproduceArguments& arguments, const std::vector<std::string>& tables) {
   for (const auto& table : tables) {
     const io::AtomicFile probe(arguments.output / (table + ".json"));
     if (!arguments.markdown.empty()) evaluation::check_section(arguments.markdown, table);
@@ -55,7 +55,7 @@ void check_outputs(const Arguments& arguments, const std::vector<std::string>& t
 }
 
 /// The store of a data set's split, prepared where it is not there yet.
-std::filesystem::path prepared(const Arguments& arguments, Progress& progress) {
+std::filesystem::path prepared(const ReproduceArguments& arguments, Progress& progress) {
   data::PrepareOptions options;
   options.input = arguments.slakh;
   options.sources = {"drums", "bass"};
@@ -78,7 +78,7 @@ evaluation::Table measured(Reproduction& reproduction, const std::string& name, 
   return table;
 }
 
-void reproduce(Arguments& arguments, const Context& context) {
+void reproduce(ReproduceArguments& arguments, const Context& context) {
   const std::vector<std::string> tables = wanted(arguments);
   check_outputs(arguments, tables);
   evaluation::ReproductionOptions& options = arguments.options;
@@ -110,7 +110,7 @@ void reproduce(Arguments& arguments, const Context& context) {
   io::write_report({{"tables", report}}, context.json);
 }
 
-void add_clip_options(CLI::App& command, Arguments& a) {
+void add_clip_options(CLI::App& command, ReproduceArguments& a) {
   auto* data = command.add_option_group("data", "the clips, one of");
   data->add_option("--store", a.options.store, "latent store of drums and bass that keeps audio")
       ->check(CLI::ExistingDirectory);
@@ -124,7 +124,7 @@ void add_clip_options(CLI::App& command, Arguments& a) {
       ->check(CLI::PositiveNumber);
 }
 
-void add_measuring_options(CLI::App& command, Arguments& a) {
+void add_measuring_options(CLI::App& command, ReproduceArguments& a) {
   command.add_option("--steps", a.options.steps, "sampling steps, as in the paper unless given")
       ->capture_default_str()
       ->check(CLI::Range(1, 10000));
@@ -148,8 +148,8 @@ void add_measuring_options(CLI::App& command, Arguments& a) {
 }  // namespace
 
 void add_reproduce(CLI::App& app, Context& context) {
-  auto arguments = std::make_shared<Arguments>();
-  Arguments& a = *arguments;
+  auto arguments = std::make_shared<ReproduceArguments>();
+  ReproduceArguments& a = *arguments;
   CLI::App* command = app.add_subcommand("reproduce", "measure the paper's tables, beside its own figures");
   auto* which = command->add_option_group("tables", "the tables");
   which->add_option("tables", a.tables, fmt::format("{}", fmt::join(Reproduction::tables(), ", ")))

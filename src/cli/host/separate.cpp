@@ -15,7 +15,7 @@
 namespace partita::cli {
 namespace {
 
-struct Arguments {
+struct SeparateArguments {
   std::vector<std::filesystem::path> songs;
   std::string model = "drums-bass";
   std::string device = "cpu";
@@ -25,7 +25,7 @@ struct Arguments {
   std::string consistency = "off", sampler = "euler";
 };
 
-void choose_format(const Arguments& arguments, decomposition::SongOptions& song) {
+void choose_format(const SeparateArguments& arguments, decomposition::SongOptions& song) {
   if (arguments.flac && arguments.float32) fail<UsageError>("--float32 needs WAV: FLAC holds integers");
   if (arguments.mp3 && (arguments.int24 || arguments.float32))
     fail<UsageError>("--mp3 takes neither --int24 nor --float32");
@@ -59,7 +59,7 @@ void say(const decomposition::SongResult& result, audio::ClipMode mode) {
     spdlog::info("every stem was multiplied by {:.4f} (--clip-mode rescale)", result.scale);
 }
 
-void separate(Arguments& arguments, const Context& context) {
+void separate(SeparateArguments& arguments, const Context& context) {
   if (arguments.songs.empty()) fail<UsageError>("no song given: partita separate SONG...");
   arguments.separator.consistency = arguments.consistency == "on";
   arguments.separator.solver = diffusion::parse_solver(arguments.sampler);
@@ -87,8 +87,8 @@ void list_models() {
 }  // namespace
 
 void add_separate(CLI::App& app, Context& context) {
-  auto arguments = std::make_shared<Arguments>();
-  Arguments& a = *arguments;
+  auto arguments = std::make_shared<SeparateArguments>();
+  SeparateArguments& a = *arguments;
   a.song.output = "separated";
   a.song.filename = "{model}/{track}/{stem}.{ext}";
   CLI::App* command = app.add_subcommand("separate", "take songs apart into stems that add up to them");

@@ -6,6 +6,7 @@
 
 #include "partita/audio/error.hpp"
 #include "partita/base/interrupt.hpp"
+#include "store_files.hpp"
 
 namespace partita::data {
 namespace {
@@ -28,13 +29,6 @@ torch::Tensor spread(std::int64_t size, std::int64_t count) {
   const std::int64_t taken = std::min(size, count);
   for (std::int64_t i = 0; i < taken; ++i) kept[(2 * i + 1) * size / (2 * taken)] = true;
   return kept;
-}
-
-torch::Tensor joined(const std::vector<StoreClips>& clips, torch::Tensor StoreClips::*part) {
-  std::vector<torch::Tensor> parts;
-  parts.reserve(clips.size());
-  for (const auto& each : clips) parts.push_back(each.*part);
-  return parts.front().defined() ? torch::cat(parts) : torch::Tensor();
 }
 
 StoreInfo store_info(const PrepareOptions& options, const codec::Codec& codec) {
@@ -131,9 +125,7 @@ torch::Tensor ClipEncoder::encode_mono(const torch::Tensor& samples) const {
 void ClipEncoder::write_clips(const TrackGroup& group, const char* kind,
                               const std::vector<StoreClips>& clips) const {
   if (clips.empty()) return;
-  write_shard(options_.output, group.split, fmt::format("{}-{}", kind, group.name), info_,
-              {joined(clips, &StoreClips::mixture), joined(clips, &StoreClips::sources),
-               joined(clips, &StoreClips::mixture_audio), joined(clips, &StoreClips::source_audio)});
+  write_shard(options_.output, group.split, fmt::format("{}-{}", kind, group.name), info_, joined(clips));
 }
 
 }  // namespace partita::data

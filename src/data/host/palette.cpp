@@ -29,7 +29,7 @@ constexpr std::array<std::array<const char*, 2>, 6> kFamilies{{{"FluidR3", "Flui
                                                                {"Red_Zeppelin", "AVL"}}};
 
 /// The family of a font by its file's name; a name that is not known is a family of its own.
-std::string family_of(const std::string& path) {
+std::string font_family(const std::string& path) {
   std::string name = fs::path(path).filename().string();
   for (const auto& [prefix, family] : kFamilies) {
     if (name.rfind(prefix, 0) == 0) return family;
@@ -37,7 +37,7 @@ std::string family_of(const std::string& path) {
   return name;
 }
 
-bool is_kit_alone(const std::string& name) { return family_of(name) == "AVL"; }
+bool is_kit_alone(const std::string& name) { return font_family(name) == "AVL"; }
 
 FontFiles installed_fonts() {
   FontFiles files;
@@ -67,7 +67,7 @@ FontFiles choose_fonts(const RenderOptions& options) {
   }
   for (const auto& held_out : files.held_out) {
     for (const auto& shared : files.shared) {
-      if (family_of(shared) != family_of(held_out)) continue;
+      if (font_family(shared) != font_family(held_out)) continue;
       fail<UsageError>("{} and {} share their recordings: hold out both or neither", shared, held_out);
     }
   }

@@ -11,13 +11,13 @@ namespace {
 constexpr double kCeiling = 0.95;     // highest peak of the mix and of every stem
 constexpr double kSilence = 1e-5;     // RMS under which a stem is no stem
 constexpr double kSounding = 1e-4;    // share of the loudest block's energy that a sounding block has
-constexpr std::size_t kBlock = 4096;  // samples
+constexpr std::size_t kMixed = 4096;  // samples
 
 /// RMS over the blocks in which a stem sounds, so that a part of few notes is no louder than the others.
 double loudness_of(const std::vector<float>& samples) {
   std::vector<double> energies;
-  for (std::size_t at = 0; at < samples.size(); at += kBlock) {
-    const std::size_t end = std::min(samples.size(), at + kBlock);
+  for (std::size_t at = 0; at < samples.size(); at += kMixed) {
+    const std::size_t end = std::min(samples.size(), at + kMixed);
     float sum = 0.0F;
     for (std::size_t i = at; i < end; ++i) sum += samples[i] * samples[i];
     energies.push_back(static_cast<double>(sum) / static_cast<double>(end - at));

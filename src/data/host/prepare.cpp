@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "clip_encoder.hpp"
+#include "partita/base/text.hpp"
 #include "partita/data/store.hpp"
 #include "partita/io/atomic_file.hpp"
 #include "partita/io/report.hpp"
@@ -198,10 +199,7 @@ io::Json to_json(const PrepareReport& report) {
 
 PrepareReport prepare(const PrepareOptions& requested, Progress& progress) {
   PrepareOptions options = requested;
-  for (auto& source : options.sources) {
-    std::transform(source.begin(), source.end(), source.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  }
+  for (std::string& source : options.sources) source = lowered(std::move(source));
   check(options);
   const TracksBySplit splits = wanted_tracks(options);
   const ClipEncoder encoder(options);

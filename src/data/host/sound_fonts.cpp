@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "midi.hpp"
 #include "partita/base/interrupt.hpp"
 #include "partita/data/error.hpp"
 
@@ -24,8 +25,7 @@ using Settings = std::unique_ptr<fluid_settings_t, DeleteSettings>;
 using Synth = std::unique_ptr<fluid_synth_t, DeleteSynth>;
 
 constexpr double kGain = 0.5;
-constexpr int kDrumChannel = 9;
-constexpr std::int64_t kBlock = 16384;  // samples
+constexpr std::int64_t kSynthesised = 16384;  // samples
 
 Settings make_settings(const Reverb& reverb) {
   Settings settings(new_fluid_settings());
@@ -153,11 +153,11 @@ std::vector<float> SoundFonts::play(const Patch& patch, bool drums, const std::v
   fluid_synth_set_gen(synth, channel, GEN_FILTERFC, static_cast<float>(patch.brightness));
   fluid_synth_set_gen(synth, channel, GEN_VOLENVRELEASE, static_cast<float>(patch.release));
   std::vector<float> mono(static_cast<std::size_t>(samples));
-  std::vector<float> right(kBlock);
+  std::vector<float> right(kSynthesised);
   std::int64_t position = 0;
   const auto render_to = [&](std::int64_t until) {
     while (position < until) {
-      const std::int64_t count = std::min(kBlock, until - position);
+      const std::int64_t count = std::min(kSynthesised, until - position);
       float* left = mono.data() + position;
       fluid_synth_write_float(synth, static_cast<int>(count), left, 0, 1, right.data(), 0, 1);
       for (std::int64_t i = 0; i < count; ++i)

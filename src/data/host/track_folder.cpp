@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string>
 
+#include "midi.hpp"
 #include "partita/audio/file.hpp"
 #include "partita/base/interrupt.hpp"
 #include "partita/base/random.hpp"
@@ -15,8 +16,7 @@ namespace partita::data {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::int64_t kBlock = 65536;  // samples a write
-constexpr int kDrumChannel = 9;
+constexpr std::int64_t kSamplesAWrite = 65536;
 constexpr int kFlacLevel = 2;  // two thirds of the default level's time for a tenth more bytes
 
 void write_flac(const fs::path& path, const std::vector<float>& samples) {
@@ -27,8 +27,8 @@ void write_flac(const fs::path& path, const std::vector<float>& samples) {
   const auto total = static_cast<std::int64_t>(samples.size());
   // LibTorch has no tensor of const data; the writer does not change it.
   auto* data = const_cast<float*>(samples.data());  // NOLINT(cppcoreguidelines-pro-type-const-cast)
-  for (std::int64_t at = 0; at < total; at += kBlock) {
-    writer.write(torch::from_blob(data + at, {1, std::min(kBlock, total - at)}));
+  for (std::int64_t at = 0; at < total; at += kSamplesAWrite) {
+    writer.write(torch::from_blob(data + at, {1, std::min(kSamplesAWrite, total - at)}));
     throw_if_interrupted();
   }
   writer.commit();

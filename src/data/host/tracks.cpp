@@ -11,6 +11,7 @@
 #include "partita/audio/file.hpp"
 #include "partita/audio/resample.hpp"
 #include "partita/base/interrupt.hpp"
+#include "partita/base/text.hpp"
 #include "random.hpp"
 
 namespace partita::data {
@@ -19,13 +20,7 @@ namespace {
 
 constexpr std::array<const char*, 3> kSplits{"train", "validation", "test"};
 constexpr std::size_t kMusdbValidation = 14;
-constexpr std::int64_t kBlock = 1 << 18;  // samples a read
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
+constexpr std::int64_t kSamplesARead = 1 << 18;
 
 std::vector<fs::path> sorted_folders(const fs::path& folder) {
   std::vector<fs::path> folders;
@@ -43,7 +38,7 @@ std::map<std::string, std::vector<std::string>> stems_by_class(const fs::path& m
   std::map<std::string, std::vector<std::string>> stems;
   const YAML::Node root = YAML::LoadFile(metadata.string());
   for (const auto& stem : root["stems"]) {
-    stems[lower(stem.second["inst_class"].as<std::string>())].push_back(stem.first.as<std::string>());
+    stems[lowered(stem.second["inst_class"].as<std::string>())].push_back(stem.first.as<std::string>());
   }
   return stems;
 }
@@ -157,7 +152,7 @@ torch::Tensor read_mono(const fs::path& path, int sample_rate) {
   std::vector<torch::Tensor> blocks;
   for (;;) {
     throw_if_interrupted();
-    const torch::Tensor block = reader.read(kBlock);
+    const torch::Tensor block = reader.read(kSamplesARead);
     if (block.size(1) == 0) break;
     blocks.push_back(resampler.process(block.mean(0, true)));
   }

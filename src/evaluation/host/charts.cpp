@@ -20,8 +20,8 @@ constexpr double kCurvesHeight = 380.0;
 constexpr double kLegendStep = 18.0;
 constexpr double kDot = 1.3, kPoint = 2.8;
 
-constexpr double kOutside = 0.005;  // of the values, beyond each end of an axis of boxes
-constexpr double kWhisker = 1.5;    // box widths
+constexpr double kOutsideAxis = 0.005;  // of the values, beyond each end of an axis of boxes
+constexpr double kWhisker = 1.5;        // box widths
 
 /// Colours that the colour-blind can tell apart (Okabe and Ito 2008), then grey.
 constexpr std::array<Colour, 8> kColours{{{0.00, 0.45, 0.70},
@@ -170,7 +170,7 @@ void plot_boxes(const std::filesystem::path& png, const std::vector<BoxRow>& row
   const std::vector<double> all = values_of(rows, series.size());
   const double each = static_cast<double>(series.size()) * (kBoxHeight + kBoxGap) - kBoxGap + kRowGap;
   const Box area{kNames, kTop, kWidth - kNames - kMargin, each * static_cast<double>(rows.size())};
-  Axis axis = with_room(quantile(all, kOutside), quantile(all, 1.0 - kOutside));
+  Axis axis = with_room(quantile(all, kOutsideAxis), quantile(all, 1.0 - kOutsideAxis));
   axis.from = area.x;
   axis.to = area.x + area.width;
   const auto outside =

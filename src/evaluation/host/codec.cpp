@@ -10,12 +10,12 @@
 namespace partita::evaluation {
 namespace {
 
-constexpr double kLimit = 100.0;  // dB
+constexpr double kMostDecibels = 100.0;  // dB
 
 double mean_si_sdr(const torch::Tensor& estimate, const torch::Tensor& reference) {
   double sum = 0.0;
   for (std::int64_t channel = 0; channel < reference.size(0); ++channel) {
-    sum += std::clamp(si_sdr(estimate[channel], reference[channel]), -kLimit, kLimit);
+    sum += std::clamp(si_sdr(estimate[channel], reference[channel]), -kMostDecibels, kMostDecibels);
   }
   return sum / static_cast<double>(reference.size(0));
 }

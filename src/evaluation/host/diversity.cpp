@@ -46,7 +46,7 @@ fs::path other_song(const Parts& real, const std::string& key, std::uint64_t see
 }
 
 /// What is gathered of one part against one kind of real ones.
-struct Gathered {
+struct GatheredDistances {
   Sample mse, ms_stft;
   std::int64_t silent = 0;
 };
@@ -54,7 +54,8 @@ struct Gathered {
 class Distances {
  public:
   Distances(codec::Codec& codec, double seconds) : codec_(codec), seconds_(seconds) {}
-  void add(const fs::path& generated, const fs::path& real, std::int64_t pair, Gathered& gathered) const {
+  void add(const fs::path& generated, const fs::path& real, std::int64_t pair,
+           GatheredDistances& gathered) const {
     torch::Tensor estimate = read_for(codec_, generated, seconds_);
     torch::Tensor reference = read_for(codec_, real, seconds_);
     const std::int64_t length = std::min(estimate.size(1), reference.size(1));
@@ -82,7 +83,7 @@ class Distances {
   double seconds_;
 };
 
-DiversityRow row_of(const std::string& part, const std::string& against, const Gathered& gathered,
+DiversityRow row_of(const std::string& part, const std::string& against, const GatheredDistances& gathered,
                     std::uint64_t seed) {
   return {part, against, gathered.mse.statistic(seed), gathered.ms_stft.statistic(seed), gathered.silent};
 }
@@ -111,7 +112,8 @@ DiversityFigures evaluate_diversity(codec::Codec& codec, const std::vector<PartP
                                     std::uint64_t seed, Progress& progress) {
   const torch::NoGradGuard no_gradient;
   const Distances distances(codec, seconds);
-  std::map<std::string, std::pair<Gathered, Gathered>> parts;  // against real and random ones
+  std::map<std::string, std::pair<GatheredDistances, GatheredDistances>>
+      parts;  // against real and random ones
   progress.begin("comparing", static_cast<std::int64_t>(pairs.size()), "parts");
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     auto& [real, random] = parts[pairs[i].part];

@@ -16,11 +16,11 @@ namespace {
 
 constexpr double kRange = 80.0;  // dB below the loudest point of all panels
 constexpr std::int64_t kWindow = 2048;
-constexpr std::int64_t kBlock = std::int64_t{1} << 19;  // samples analysed at a time
+constexpr std::int64_t kAnalysed = std::int64_t{1} << 19;  // samples analysed at a time
 
 // In points.
-constexpr double kWidth = 900.0, kPanelHeight = 130.0;
-constexpr double kLeft = 62.0, kRight = 84.0, kTop = 44.0, kBottom = 44.0;
+constexpr double kPlotWidth = 900.0, kPanelHeight = 130.0;
+constexpr double kLeft = 62.0, kRight = 84.0, kPlotTop = 44.0, kPlotBottom = 44.0;
 constexpr double kTitleHeight = 24.0, kGap = 10.0;
 
 /// What all panels share.
@@ -66,7 +66,7 @@ torch::Tensor panel_power(const SpectrogramPanel& panel, const Axes& axes, std::
   const audio::Stft stft({kWindow, hop});
   const torch::Tensor weights = row_weights(rows, axes.highest, panel.sample_rate);
   std::vector<torch::Tensor> blocks;
-  const std::int64_t block = kBlock / hop * hop;
+  const std::int64_t block = kAnalysed / hop * hop;
   for (std::int64_t begin = 0; begin < length; begin += block) {
     const torch::Tensor part = samples.narrow(0, begin, std::min(block, length - begin));
     const std::int64_t frames = (part.size(0) + hop - 1) / hop;
@@ -178,7 +178,7 @@ Axes shared_axes(const std::vector<SpectrogramPanel>& panels) {
 /// Levels `[panel, row, column]`: 1 at the loudest point of all, 0 at kRange below it.
 torch::Tensor shared_levels(const std::vector<SpectrogramPanel>& panels, const Axes& axes) {
   const auto rows = std::llround(kPanelHeight * kScale);
-  const auto columns = std::llround((kWidth - kLeft - kRight) * kScale);
+  const auto columns = std::llround((kPlotWidth - kLeft - kRight) * kScale);
   std::vector<torch::Tensor> powers;
   powers.reserve(panels.size());
   for (const auto& panel : panels) powers.push_back(panel_power(panel, axes, rows, columns));
@@ -197,11 +197,11 @@ void plot_spectrograms(const std::filesystem::path& png, const std::vector<Spect
   const Axes axes = shared_axes(panels);
   const torch::Tensor levels = shared_levels(panels, axes);
   const auto count = static_cast<double>(panels.size());
-  const double height = kTop + count * (kTitleHeight + kPanelHeight + kGap) + kBottom;
-  const Surface page = make_page(kWidth, height);
+  const double height = kPlotTop + count * (kTitleHeight + kPanelHeight + kGap) + kPlotBottom;
+  const Surface page = make_page(kPlotWidth, height);
   Pen pen(page.get());
   pen.text(title, kLeft, 18.0, 0.0, 0.0, kTitleSize, true);
-  Box box{kLeft, kTop, kWidth - kLeft - kRight, kPanelHeight};
+  Box box{kLeft, kPlotTop, kPlotWidth - kLeft - kRight, kPanelHeight};
   for (std::size_t i = 0; i < panels.size(); ++i) {
     box.y += kTitleHeight;
     pen.text(panels[i].title, box.x, box.y - 6.0, 0.0, 1.0);
@@ -211,8 +211,8 @@ void plot_spectrograms(const std::filesystem::path& png, const std::vector<Spect
     draw_time(pen, box, axes.seconds, i + 1 == panels.size());
     box.y += kPanelHeight + kGap;
   }
-  const double first = kTop + kTitleHeight;
-  draw_colour_bar(pen, {kWidth - kRight + 22.0, first, 12.0, box.y - kGap - first});
+  const double first = kPlotTop + kTitleHeight;
+  draw_colour_bar(pen, {kPlotWidth - kRight + 22.0, first, 12.0, box.y - kGap - first});
   write_png(page.get(), png);
 }
 

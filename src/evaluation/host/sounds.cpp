@@ -8,14 +8,14 @@ namespace partita::evaluation {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::int64_t kBlock = 1 << 18;  // samples a read
+constexpr std::int64_t kSamplesARead = 1 << 18;
 
 void read_file(const fs::path& path, int sample_rate, const std::function<void(const torch::Tensor&)>& use) {
   audio::AudioReader reader(path);
   audio::Resampler resampler(reader.info().sample_rate, sample_rate, 1);
   for (;;) {
     throw_if_interrupted();
-    const torch::Tensor block = reader.read(kBlock);
+    const torch::Tensor block = reader.read(kSamplesARead);
     if (block.size(1) == 0) break;
     use(resampler.process(block.mean(0, /*keepdim=*/true)).squeeze(0));
   }

@@ -14,7 +14,7 @@ namespace partita::evaluation {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::int64_t kBlock = 1 << 18;  // samples a read
+constexpr std::int64_t kStemSamplesARead = 1 << 18;
 const std::set<std::string> kMixtures{"mixture", "mix"};
 
 using Stems = std::map<std::string, fs::path>;
@@ -59,7 +59,7 @@ std::int64_t length_of(const fs::path& file) {
   audio::AudioReader reader(file);
   if (reader.info().format != "mp3") return reader.info().frames;
   std::int64_t length = 0;  // MP3 files know their length only when they have been read
-  for (std::int64_t count = 1; count > 0; length += count) count = reader.read(kBlock).size(1);
+  for (std::int64_t count = 1; count > 0; length += count) count = reader.read(kStemSamplesARead).size(1);
   return length;
 }
 
