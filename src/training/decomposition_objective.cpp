@@ -1,5 +1,7 @@
 #include "decomposition_objective.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <numeric>
@@ -8,6 +10,7 @@
 #include "partita/base/autocast.hpp"
 #include "partita/base/random.hpp"
 #include "partita/diffusion/iadb.hpp"
+#include "teachers.hpp"
 
 namespace partita::training {
 namespace {
@@ -35,6 +38,7 @@ DecompositionObjective::DecompositionObjective(const TrainingOptions& options, s
       model_(seeded_model(model_options, options.seed)) {
   check(options);
   model_->to(device_);
+  if (!options.teachers.empty()) learn_from_teachers();
   for (std::int64_t k = 1; k <= model_->component_count(); ++k)
     names_.push_back(fmt::format("component-{}", k));
   if (validation_ && validation_->has_audio() && options.validation_clips > 0) {
@@ -63,6 +67,21 @@ void DecompositionObjective::check(const TrainingOptions& options) const {
   }
 }
 
+void DecompositionObjective::learn_from_teachers() {
+  teachers_ = teachers_of(options_, device_);
+  const auto found = static_cast<std::int64_t>(teachers_->names().size());
+  if (found != model_->component_count()) {
+    fail<TrainingError>("training.teachers find {} parts ({}), but model.encoder.n_comp is {}", found,
+                        fmt::join(teachers_->names(), ", "), model_->component_count());
+  }
+  codec_ = codec::make_codec(train_.info().codec, device_);
+}
+
+torch::Tensor DecompositionObjective::distance(const torch::Tensor& components, const torch::Tensor& x) {
+  return teachers_ ? torch::mse_loss(components, teachers_->parts(x, *codec_))
+                   : torch::mse_loss(model_->compose(components), x);
+}
+
 void DecompositionObjective::begin_stage(const std::string& name) {
   model_->set_autoencoder(name == kAutoencoderStage);
 }
@@ -72,7 +91,7 @@ torch::Tensor DecompositionObjective::loss_of(const torch::Tensor& x, const torc
   const Autocast autocast(device_, options_.bfloat16 && model_->is_training());
   const torch::Tensor z = model_->encode(x);
   if (model_->options().autoencoder) {
-    return torch::mse_loss(model_->compose(model_->components(base, alpha, z)), x);
+    return distance(model_->components(base, alpha, z), x);
   }
   const torch::Tensor x_alpha = diffusion::blend(x, base, alpha);
   const torch::Tensor prediction = model_->compose(model_->components(x_alpha, alpha, z));

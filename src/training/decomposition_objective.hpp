@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "partita/codec/codec.hpp"
 #include "partita/data/store.hpp"
+#include "partita/decomposition/mask_cascade.hpp"
 #include "partita/decomposition/model.hpp"
 #include "partita/training/batches.hpp"
 #include "partita/training/loop.hpp"
@@ -17,7 +19,7 @@
 namespace partita::training {
 
 /// Decomposition of mixtures (paper section 3.1): an auto-encoder stage, in which the composed
-/// components of α = 0 are to be the mixture, then IADB.
+/// components of α = 0 are to be the mixture or, where masks teach, each the part that these find; then IADB.
 class DecompositionObjective final : public Objective {
  public:
   /// Throws TrainingError where model, crops and store do not fit together.
@@ -41,6 +43,9 @@ class DecompositionObjective final : public Objective {
 
  private:
   void check(const TrainingOptions& options) const;
+  void learn_from_teachers();
+  /// Of the auto-encoder stage: mean squared error of what the components of mixtures x are to be.
+  [[nodiscard]] torch::Tensor distance(const torch::Tensor& components, const torch::Tensor& x);
   torch::Tensor loss_of(const torch::Tensor& x, const torch::Tensor& alpha, const torch::Tensor& base);
   [[nodiscard]] double validation_loss();
 
@@ -51,6 +56,8 @@ class DecompositionObjective final : public Objective {
   std::optional<SeparationCheck> separation_;
   Batches batches_;
   std::vector<Stage> stages_;
+  std::shared_ptr<codec::Codec> codec_;                 ///< of the teachers
+  std::optional<decomposition::MaskCascade> teachers_;  ///< what the components of the first stage learn from
   decomposition::DecompositionModel model_{nullptr};
   std::vector<std::string> names_;
 };

@@ -65,6 +65,7 @@ TrainingOptions training_options(const io::Config& config) {
   options.accumulate = table.get<std::int64_t>("accumulate", options.accumulate);
   options.crop_frames = table.get<std::int64_t>("crop_frames", options.crop_frames);
   options.rank_timeout = table.get<double>("rank_timeout", options.rank_timeout);
+  options.teachers = table.get<std::vector<std::string>>("teachers", options.teachers);
   const auto seed = table.get<std::int64_t>("seed", 0);
   table.require(!options.name.empty(), "name", "a name for the model");
   table.require(options.batch_size > 0, "batch_size", "1 or more");
@@ -116,9 +117,6 @@ RemixOptions remix_options(const io::Config& config) {
   const io::Config table = config.table("remix");
   RemixOptions options;
   options.decomposition = table.get<std::string>("decomposition");
-  const auto teacher = table.get<std::string>("teacher", "components");
-  options.masks_teach = teacher == "masks";
-  table.require(options.masks_teach || teacher == "components", "teacher", "'components' or 'masks'");
   options.rounds = table.get<std::int64_t>("rounds", options.rounds);
   options.round_steps = table.get<std::int64_t>("round_steps", options.round_steps);
   options.gain = table.get<double>("gain", options.gain);

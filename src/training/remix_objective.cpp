@@ -7,6 +7,7 @@
 #include "partita/base/autocast.hpp"
 #include "partita/base/random.hpp"
 #include "partita/decomposition/separator.hpp"
+#include "teachers.hpp"
 
 namespace partita::training {
 namespace {
@@ -66,22 +67,21 @@ RemixObjective::RemixObjective(const TrainingOptions& options, const RemixOption
     fail<TrainingError>("training.crop_frames is {}: the decomposition's U-Net needs a multiple of {}",
                         options.crop_frames, multiple);
   }
-  if (remix.masks_teach) start_from_masks(decomposition);
+  if (!options.teachers.empty()) start_from_teacher(decomposition);
   networks_->to(device_);
   if (validation_ && validation_->has_audio() && options.validation_clips > 0) {
     separation_.emplace(*validation_, options.validation_clips);
   }
 }
 
-/// The model's masks are the first teacher and, where the student is built like them, what it begins with.
-void RemixObjective::start_from_masks(const io::ModelFolder& decomposition) {
-  if (!decomposition.card().has("masks")) {
-    fail<TrainingError>("{}: remix.teacher is 'masks', but this model has no mask network",
-                        decomposition.path().string());
-  }
-  first_teacher_ = decomposition::load_masks(decomposition, decomposition_->options(), device_);
-  if (decomposition::to_toml(first_teacher_->options()) == decomposition::to_toml(masks())) {
-    io::load_state(*networks_->student, io::state_of(*first_teacher_), decomposition.path().string());
+/// One teacher that is built like the student is also what the student begins with.
+void RemixObjective::start_from_teacher(const io::ModelFolder& decomposition) {
+  first_teacher_ = teachers_of(options_, device_);
+  first_teacher_->reorder(decomposition.card().get<std::vector<std::string>>("components"));
+  const nn::MaskNetwork& front = first_teacher_->front();
+  if (options_.teachers.size() == 1 &&
+      decomposition::to_toml(front->options()) == decomposition::to_toml(masks())) {
+    io::load_state(*networks_->student, io::state_of(*front), options_.teachers.front());
   }
 }
 
@@ -94,14 +94,14 @@ void RemixObjective::begin_stage(const std::string& name) {
 
 torch::Tensor RemixObjective::taught(const torch::Tensor& x, std::uint64_t draw) {
   const torch::NoGradGuard no_grad;
-  if (round_ > 0 || first_teacher_) {
-    const Autocast autocast(device_, options_.bfloat16);
-    const torch::Tensor shares = (round_ > 0 ? networks_->teacher : first_teacher_)->forward(x);
-    return codec_->share_out(x, shares.to(x.scalar_type()));
+  if (round_ == 0 && !first_teacher_) {
+    const torch::Tensor components = decompose(decomposition_, x, {remix_.teacher_steps, false},
+                                               make_generator(options_.seed, "teacher", draw));
+    return codec_->share_out(x, codec_->power_shares(components));
   }
-  const torch::Tensor components = decompose(decomposition_, x, {remix_.teacher_steps, false},
-                                             make_generator(options_.seed, "teacher", draw));
-  return codec_->share_out(x, codec_->power_shares(components));
+  const Autocast autocast(device_, options_.bfloat16);
+  if (round_ == 0) return first_teacher_->parts(x, *codec_);
+  return codec_->share_out(x, networks_->teacher->forward(x).to(x.scalar_type()));
 }
 
 RemixObjective::Remix RemixObjective::remix(const std::vector<torch::Tensor>& mixtures, const char* purpose,

@@ -11,6 +11,7 @@
 
 #include "partita/codec/codec.hpp"
 #include "partita/data/store.hpp"
+#include "partita/decomposition/mask_cascade.hpp"
 #include "partita/decomposition/model.hpp"
 #include "partita/io/model_folder.hpp"
 #include "partita/training/batches.hpp"
@@ -57,7 +58,8 @@ class RemixObjective final : public Objective {
   [[nodiscard]] const nn::MaskNetworkOptions& masks() const { return networks_->student->options(); }
 
  private:
-  void start_from_masks(const io::ModelFolder& decomposition);
+  void check_fit(const io::ModelFolder& decomposition) const;
+  void start_from_teacher(const io::ModelFolder& decomposition);
   struct Remix {
     torch::Tensor mixture;  ///< `[batch, channel, frame]`
     torch::Tensor shares;   ///< of its power, `[batch, component, channel, frame]`
@@ -84,7 +86,7 @@ class RemixObjective final : public Objective {
   std::vector<Batches> batches_;  ///< one a component
   std::vector<Stage> stages_;
   std::int64_t round_ = 0;
-  nn::MaskNetwork first_teacher_{nullptr};  ///< where the decomposition's own masks teach first
+  std::optional<decomposition::MaskCascade> first_teacher_;  ///< where masks teach first, not the components
   RemixNetworks networks_{nullptr};
 };
 

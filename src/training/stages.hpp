@@ -26,7 +26,6 @@ inline constexpr const char* kDiffusionStage = "diffusion";
 /// What [remix] of a configuration says.
 struct RemixOptions {
   std::string decomposition;        ///< a model's folder or name
-  bool masks_teach = false;         ///< the first teacher: the model's masks, not its components
   std::int64_t rounds = 3;          ///< the teacher of each but the first is the network of the one before
   std::int64_t round_steps = 2000;  ///< steps a round
   double gain = 1.4;                ///< each part's latents are multiplied by a factor in [1/gain, gain]

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "fixtures.hpp"
+#include "partita/decomposition/mask_cascade.hpp"
 #include "partita/decomposition/separator.hpp"
 #include "partita/io/atomic_file.hpp"
 #include "partita/io/model_folder.hpp"
@@ -103,14 +104,16 @@ TEST_F(Remix, TheStudentOfARoundTeachesTheNext) {
   EXPECT_FALSE(torch::equal(moved.at("in.weight"), first.at("model.student.in.weight")));
 }
 
+std::string taught_by(const fs::path& teacher) {
+  return fmt::format("teachers = [\"{}\"]", teacher.string());
+}
+
 TEST_F(Remix, AModelsMasksMayTeachFirst) {
-  const std::string components = "[remix]\n";
-  const std::string masks = "[remix]\nteacher = \"masks\"\n";
-  const auto with_teacher = [&](std::string text) { return text.replace(text.find(components), 8, masks); };
-  EXPECT_THROW(train(with_teacher(remix_configuration(store, model, folder / "none"))), TrainingError);
+  EXPECT_THROW(train(remix_configuration(store, model, folder / "none", taught_by(model))),
+               decomposition::DecompositionError);
   train(remix_configuration(store, model, folder / "first", "", 1));
   const fs::path refined = folder / "first" / "model";
-  train(with_teacher(remix_configuration(store, refined, folder / "second", "", 1)));
+  train(remix_configuration(store, model, folder / "second", taught_by(refined), 1));
   const io::TensorMap taught = newest_checkpoint(folder / "second")->state;
   const io::TensorMap before = io::ModelFolder(refined).weights(decomposition::kMasksFile).tensors();
   // Three steps from there, not from new weights.
@@ -121,19 +124,40 @@ TEST_F(Remix, AModelsMasksMayTeachFirst) {
 TEST_F(Remix, AModelsMasksMayTeachAStudentBuiltOtherwise) {
   train(remix_configuration(store, model, folder / "first", "", 1));
   const fs::path refined = folder / "first" / "model";
-  const auto first_loss = [&](const std::string& teacher) {
-    std::string text = remix_configuration(store, refined, folder / teacher, "", 1);
-    text.replace(text.find("[remix]\n"), 8, fmt::format("[remix]\nteacher = \"{}\"\n", teacher));
+  const auto first_loss = [&](const std::string& run, const std::string& training) {
+    std::string text = remix_configuration(store, refined, folder / run, training, 1);
     const std::string stack = "channels = 8\ndilations = [1, 2]";
     train(text.replace(text.find(stack), stack.size(), "widths = [8, 8]"));
-    const std::string log = io::read_file(folder / teacher / "log.csv");
+    const std::string log = io::read_file(folder / run / "log.csv");
     return log.substr(log.find("\n1,"), 30);
   };
-  EXPECT_NE(first_loss("masks"), first_loss("components")) << "the same student, taught by others";
+  EXPECT_NE(first_loss("masks", taught_by(refined)), first_loss("components", ""))
+      << "the same student, taught by others";
   const io::ModelFolder after(folder / "masks" / "model");
   const decomposition::ModelOptions options = decomposition::model_options(after.card());
   EXPECT_EQ(decomposition::load_masks(after, options, torch::kCPU)->options().widths,
             (std::vector<std::int64_t>{8, 8}));
+}
+
+/// Nearer to what the masks find than a model that only has to add up to the mixture.
+TEST_F(Remix, MasksMayTeachTheComponentsOfADecomposition) {
+  train(remix_configuration(store, model, folder / "first", "", 1));
+  const fs::path refined = folder / "first" / "model";
+  const auto last_loss = [&](const std::string& run, const std::string& training) {
+    Progress silent;
+    train_decomposition(parsed(fixtures::configuration(
+                            store, folder / run, "autoencoder_steps = 40\ndiffusion_steps = 0\n" + training)),
+                        false, torch::kCPU, silent);
+    decomposition::MaskCascade masks({io::ModelFolder(refined)}, torch::kCPU);
+    const auto codec = codec::make_codec("mel", torch::kCPU);
+    const torch::Tensor x = fixtures::random_latents(4, 2).narrow(2, 0, 16);
+    decomposition::DecompositionModel taught =
+        decomposition::load_model(io::ModelFolder(folder / run / "model"), torch::kCPU);
+    const torch::Tensor found = decompose(taught, x, {1, false}, make_generator(1, "test"));
+    return torch::mse_loss(found, masks.parts(x, *codec)).item<double>();
+  };
+  EXPECT_LT(last_loss("taught", taught_by(refined)), last_loss("alone", ""));
+  EXPECT_THROW(last_loss("unknown", taught_by(folder / "nowhere")), io::IoError);
 }
 
 TEST_F(Remix, TheModelFolderHoldsDecompositionAndMasks) {

@@ -41,6 +41,9 @@ struct TrainingOptions {
   double minutes = 0.0;         ///< 0: no limit; otherwise a call checkpoints and returns after so long
   double rank_timeout = 600.0;  ///< seconds after which a rank that does not answer stops the others
   std::uint64_t seed = 0;
+  /// Models whose masks, one after the other (decomposition::MaskCascade), find the parts that the components
+  /// of an auto-encoder stage are to be, or that the first round of masks learns from; none: E and g alone
+  std::vector<std::string> teachers;
 
   /// `steps` times `length`; at least one, where there are any.
   [[nodiscard]] std::int64_t lengthened(std::int64_t steps) const;
