@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "partita/base/random.hpp"
-#include "support/golden.hpp"
+#include "support/golden_options.hpp"
 
 namespace partita::decomposition {
 namespace {

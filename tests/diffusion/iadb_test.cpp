@@ -4,7 +4,7 @@
 
 #include "partita/base/interrupt.hpp"
 #include "partita/diffusion/sampler.hpp"
-#include "support/golden.hpp"
+#include "support/golden_options.hpp"
 
 namespace partita::diffusion {
 namespace {

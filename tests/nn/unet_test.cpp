@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "support/golden.hpp"
+#include "support/golden_options.hpp"
 
 namespace partita::nn {
 namespace {
