@@ -29,25 +29,26 @@ void list(const Context& context) {
                  fmt::join(folder.card().get<std::vector<std::string>>("components", {}), ", "));
     }
   }
-  io::Json codecs = io::Json::array();
-  for (const auto& codec : io::published_codecs()) {
-    const auto weights = io::find_codec_weights(codec.name);
-    if (weights) codecs.push_back(describe_codec(codec, *weights));
+  io::Json published = {{"codec", io::Json::array()}, {"demucs", io::Json::array()}};
+  for (const auto& weights : io::published_weights()) {
+    const auto file = io::find_weights(weights.name);
+    if (file) published.at(weights.kind).push_back(describe_weights(weights, *file));
     if (context.json != "-") {
-      fmt::print("{:24} {:14} {}\n", codec.name, "codec",
-                 weights ? weights->string() : fmt::format("absent: partita models fetch {}", codec.name));
+      fmt::print("{:24} {:14} {}\n", weights.name, weights.kind,
+                 file ? file->string() : fmt::format("absent: partita models fetch {}", weights.name));
     }
   }
-  io::write_report({{"models", models}, {"codecs", codecs}}, context.json);
+  io::write_report({{"models", models}, {"codecs", published["codec"]}, {"demucs", published["demucs"]}},
+                   context.json);
 }
 
 void verify(const std::string& name, const Context& context) {
   io::Json report;
-  if (io::is_published_codec(name)) {
-    const io::PublishedCodec& codec = io::published_codec(name);
-    const std::filesystem::path weights = io::codec_weights(name);
-    io::verify_codec_weights(codec, weights);
-    report = describe_codec(codec, weights);
+  if (io::is_published(name)) {
+    const io::PublishedWeights& weights = io::published(name);
+    const std::filesystem::path file = io::weights_file(name);
+    io::verify_weights(weights, file);
+    report = describe_weights(weights, file);
   } else {
     report = describe(io::ModelFolder(io::find_model(name)));
   }
@@ -57,18 +58,18 @@ void verify(const std::string& name, const Context& context) {
 
 }  // namespace
 
-io::Json describe_codec(const io::PublishedCodec& codec, const std::filesystem::path& weights) {
-  return {{"name", codec.name}, {"kind", "codec"}, {"path", weights.string()}};
+io::Json describe_weights(const io::PublishedWeights& weights, const std::filesystem::path& file) {
+  return {{"name", weights.name}, {"kind", weights.kind}, {"path", file.string()}};
 }
 
 void add_models(CLI::App& app, Context& context) {
-  CLI::App* command = app.add_subcommand("models", "trained models, and codecs with published weights");
+  CLI::App* command = app.add_subcommand("models", "trained models, and published weights");
   command->require_subcommand(1);
-  command->add_subcommand("list", "the models on the search path, and codecs with published weights")
+  command->add_subcommand("list", "the models on the search path, and published weights")
       ->callback([&context] { list(context); });
   auto name = std::make_shared<std::string>();
   CLI::App* check =
-      command->add_subcommand("verify", "check a model's or codec's files against their hashes");
+      command->add_subcommand("verify", "check a model's or published files against their hashes");
   check->add_option("model", *name, "name or folder")->required();
   check->callback([name, &context] { verify(*name, context); });
 }

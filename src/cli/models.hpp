@@ -2,12 +2,12 @@
 
 #include <filesystem>
 
-#include "partita/io/codec_weights.hpp"
+#include "partita/io/published_weights.hpp"
 #include "partita/io/report.hpp"
 
 namespace partita::cli {
 
-/// A codec with the file of its weights, for reports.
-io::Json describe_codec(const io::PublishedCodec& codec, const std::filesystem::path& weights);
+/// Published weights with their file on this machine, for reports.
+io::Json describe_weights(const io::PublishedWeights& weights, const std::filesystem::path& file);
 
 }  // namespace partita::cli

@@ -1,8 +1,7 @@
 #include <charconv>
 
 #include "partita/codec/encodec.hpp"
-#include "partita/io/codec_weights.hpp"
-#include "partita/io/torch_checkpoint.hpp"
+#include "partita/io/published_weights.hpp"
 
 namespace partita::codec {
 namespace {
@@ -17,11 +16,6 @@ double bandwidth_of(const std::string& name, std::size_t at) {
   return bandwidth;
 }
 
-io::TensorMap read_weights(const std::filesystem::path& file) {
-  if (file.extension() == ".safetensors") return io::SafetensorsFile(file).tensors();
-  return io::read_torch_checkpoint(file);
-}
-
 }  // namespace
 
 std::shared_ptr<Encodec> load_encodec(const std::string& name, torch::Device device,
@@ -30,9 +24,9 @@ std::shared_ptr<Encodec> load_encodec(const std::string& name, torch::Device dev
   const double bandwidth = at == std::string::npos ? 0.0 : bandwidth_of(name, at);
   EncodecOptions options = encodec_options(name.substr(0, at));
   if (bandwidth > 0.0) (void)options.codebooks(bandwidth);  // before a large file is read
-  const std::filesystem::path file = weights.empty() ? io::codec_weights(options.name) : weights;
-  return std::make_shared<Encodec>(std::move(options), read_weights(file), bandwidth, device, file.string(),
-                                   precision);
+  const std::filesystem::path file = weights.empty() ? io::weights_file(options.name) : weights;
+  return std::make_shared<Encodec>(std::move(options), io::read_weights(file), bandwidth, device,
+                                   file.string(), precision);
 }
 
 }  // namespace partita::codec

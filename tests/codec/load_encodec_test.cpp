@@ -4,7 +4,7 @@
 #include <fstream>
 
 #include "partita/codec/encodec.hpp"
-#include "partita/io/codec_weights.hpp"
+#include "partita/io/published_weights.hpp"
 #include "support/encodec_weights.hpp"
 #include "support/environment.hpp"
 #include "support/signals.hpp"
@@ -68,7 +68,7 @@ TEST_F(LoadEncodec, FilesThatAreNoWeights) {
 /// With the weights that Meta has published, where they were fetched.
 TEST(PublishedEncodec, MusicComesBack) {
   for (const char* name : {"encodec_24khz", "encodec_48khz"}) {
-    const auto weights = io::find_codec_weights(name);
+    const auto weights = io::find_weights(name);
     if (!weights) GTEST_SKIP() << "run 'partita models fetch " << name << "' to test with its weights";
     const auto codec = load_encodec(name);
     const torch::Tensor mono =

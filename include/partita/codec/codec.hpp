@@ -70,7 +70,7 @@ class Codec {
 /// A codec by its name: "mel" (no download needed), "encodec_24khz" or "encodec_48khz", these also as
 /// "encodec_24khz@6" for 6 kbit/s. "mel" decodes with the vocoder "mel-vocoder" where there is a model of
 /// that name, "mel@NAME" with another, "mel@griffin-lim" without. EnCodec's weights come from `weights` or,
-/// if that is empty, from the home folder (io::codec_weights). Throws CodecError listing the names that
+/// if that is empty, from the home folder (io::weights_file). Throws CodecError listing the names that
 /// exist, io::IoError for weights that are missing (saying how to fetch them) or broken.
 [[nodiscard]] std::shared_ptr<Codec> make_codec(const std::string& name, torch::Device device = torch::kCPU,
                                                 const std::filesystem::path& weights = {});

@@ -109,7 +109,7 @@ class Encodec final : public Codec {
 };
 
 /// A published EnCodec by its name, with "@6" behind it for 6 kbit/s. The weights come from a safetensors
-/// file or an official checkpoint: `weights` or, if that is empty, what io::codec_weights finds. Throws
+/// file or an official checkpoint: `weights` or, if that is empty, what io::weights_file finds. Throws
 /// CodecError and io::IoError as the constructor and these do.
 [[nodiscard]] std::shared_ptr<Encodec> load_encodec(const std::string& name,
                                                     torch::Device device = torch::kCPU,

@@ -34,7 +34,7 @@ struct EmbeddingOptions {
 
 /// "mel": the latents of MelCodec. "mel-patches": 1.28 s of them each, in 8 bands at 12.5 Hz, which hear
 /// rhythm and what belongs together, where single frames hear timbre and level. "encodec": the latents of
-/// EnCodec 24 kHz before its quantiser, fadtk's encodec-emb, from the weights that io::codec_weights finds.
+/// EnCodec 24 kHz before its quantiser, fadtk's encodec-emb, from the weights that io::weights_file finds.
 /// All in stretches of a minute. Anything else: a TorchScript file whose forward takes a waveform `[batch,
 /// sample]` and returns `[batch, dim]` or `[batch, frame, dim]` (docs/embeddings.md). Loading one runs the
 /// code that is in it: it must come from a source that is trusted. Throws EvaluationError for a file that is

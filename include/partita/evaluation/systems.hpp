@@ -1,6 +1,8 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,13 +16,19 @@ namespace partita::evaluation {
 struct NamedSource {
   std::string name;
   decomposition::StemSource source;
+  bool refines = false;  ///< whether SeparatorOptions::refinement changes it
 };
 
-/// Names that `make_source` knows besides trained models.
+/// Names that `make_source` knows besides trained models: the classical baselines, and the official
+/// checkpoints of Demucs that are on this machine.
 [[nodiscard]] std::vector<std::string> baseline_names();
 
-/// What `-n NAME` stands for: a baseline, or a decomposition model on the search path. Throws IoError
-/// listing the models that exist.
+/// The official checkpoint of Demucs that a name stands for: published weights, or a .th or .safetensors
+/// file. Throws IoError that says how to fetch published ones.
+[[nodiscard]] std::optional<std::filesystem::path> demucs_checkpoint(const std::string& name);
+
+/// What `-n NAME` stands for: a baseline, a checkpoint of Demucs, or a model of kind "decomposition" or
+/// "demucs" on the search path. Throws IoError listing the models that exist.
 [[nodiscard]] NamedSource make_source(const std::string& name, const decomposition::SeparatorOptions& options,
                                       torch::Device device);
 
@@ -29,8 +37,8 @@ struct NamedSource {
 [[nodiscard]] System source_system(std::string name, std::shared_ptr<decomposition::StemSource> source,
                                    const std::vector<std::string>& sources);
 
-/// The systems that a name stands for: a baseline, or a model under each refinement, which its name then
-/// tells ("drums-bass (wiener)"; the bare name is Best). Throws as `make_source` and `source_system`.
+/// The systems that a name stands for: a baseline or Demucs, or a decomposition under each refinement, which
+/// its name then tells ("drums-bass (wiener)"; the bare name is Best, as is no refinement). Throws as `make_source` and `source_system`.
 [[nodiscard]] std::vector<System> named_systems(const std::string& name,
                                                 const std::vector<decomposition::Refinement>& refinements,
                                                 const decomposition::SeparatorOptions& options,

@@ -1,4 +1,4 @@
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -14,38 +14,45 @@ namespace {
 constexpr const char* kMirror = "PARTITA_CODEC_URL";
 
 struct Fetch {
-  std::string codec, url;
+  std::string name, url;
   std::filesystem::path file;
 };
 
-/// The address of a codec's file: the user's, that of a mirror of the official place, or the official one.
-std::string address(const io::PublishedCodec& codec, const std::string& url) {
+/// The address of published weights: the user's, that of a mirror of the official place, or the official one.
+std::string address(const io::PublishedWeights& weights, const std::string& url) {
   if (!url.empty()) return url;
   const char* mirror = std::getenv(kMirror);
-  if (mirror == nullptr || *mirror == '\0') return codec.url;
+  if (mirror == nullptr || *mirror == '\0') return weights.url;
   const std::string base = mirror;
-  return base + (base.ends_with('/') ? "" : "/") + codec.file;
+  return base + (base.ends_with('/') ? "" : "/") + weights.file;
+}
+
+std::vector<std::string> published_names() {
+  std::vector<std::string> names;
+  for (const auto& weights : io::published_weights()) names.push_back(weights.name);
+  return names;
 }
 
 void fetch(const Fetch& arguments, const Context& context) {
-  const io::PublishedCodec& codec = io::published_codec(arguments.codec);
-  std::filesystem::path weights = io::codec_folder() / codec.file;
+  const io::PublishedWeights& weights = io::published(arguments.name);
+  std::filesystem::path file = io::weights_folder(weights.kind) / weights.file;
   if (!arguments.file.empty()) {
-    weights = io::install_codec_weights(codec, arguments.file);
-  } else if (!io::holds_codec_weights(codec, weights)) {
+    file = io::install_weights(weights, arguments.file);
+  } else if (!io::holds_weights(weights, file)) {
     Progress progress = context.progress();
-    io::download({address(codec, arguments.url), weights, codec.hash}, progress);
+    io::download({address(weights, arguments.url), file, weights.hash}, progress);
   }
-  if (context.json != "-") fmt::print("{}: whole\n", weights.string());
-  io::write_report(describe_codec(codec, weights), context.json);
+  if (context.json != "-") fmt::print("{}: whole\n", file.string());
+  io::write_report(describe_weights(weights, file), context.json);
 }
 
 }  // namespace
 
 void add_models_fetch(CLI::App& models, Context& context) {
   auto arguments = std::make_shared<Fetch>();
-  CLI::App* command = models.add_subcommand("fetch", "fetch the published weights of a codec");
-  command->add_option("codec", arguments->codec, "encodec_24khz or encodec_48khz")->required();
+  CLI::App* command = models.add_subcommand("fetch", "fetch published weights");
+  command->add_option("name", arguments->name, fmt::format("one of {}", fmt::join(published_names(), ", ")))
+      ->required();
   auto* file = command->add_option("--file", arguments->file, "a copy that you have, instead of a download");
   command
       ->add_option("--url", arguments->url,

@@ -17,6 +17,7 @@
 #include "partita/evaluation/systems.hpp"
 #include "partita/io/error.hpp"
 #include "partita/io/model_folder.hpp"
+#include "partita/io/sha256.hpp"
 
 namespace partita::evaluation {
 namespace {
@@ -185,6 +186,10 @@ io::Json to_json(const std::map<std::string, std::string>& models) {
   for (const auto& [word, name] : models) {
     json[word] = {{"name", name}};
     if (baselines::find_baseline(name) != nullptr) continue;
+    if (const auto file = demucs_checkpoint(name)) {
+      json[word]["sha256"][file->filename().string()] = io::sha256_file(*file);
+      continue;
+    }
     const io::ModelFolder folder(io::find_model(name));
     const io::Config files = folder.card().table("files");
     for (const auto& file : folder.files()) json[word]["sha256"][file] = files.get<std::string>(file);

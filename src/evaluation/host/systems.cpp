@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "partita/baselines/baseline.hpp"
+#include "partita/baselines/demucs.hpp"
 #include "partita/io/model_folder.hpp"
+#include "partita/io/published_weights.hpp"
 
 namespace partita::evaluation {
 namespace {
@@ -27,12 +29,37 @@ const char* suffix(Refinement refinement) {
   return "";
 }
 
+/// Segments of Demucs in a stretch of song: those inside hear what stands on both sides of them.
+constexpr double kSegments = 4.0;
+
+NamedSource demucs_source(std::string name, baselines::Demucs network, double overlap) {
+  const baselines::DemucsOptions& options = network->options();
+  return {std::move(name),
+          {options.sources,
+           [network, overlap](const torch::Tensor& samples, int sample_rate) mutable {
+             return baselines::separate(*network, samples, sample_rate, overlap);
+           },
+           false, kSegments * options.segment_seconds}};
+}
+
 }  // namespace
 
 std::vector<std::string> baseline_names() {
   std::vector<std::string> names;
   for (const auto& baseline : baselines::all_baselines()) names.push_back(baseline.name);
+  for (const auto& weights : io::published_weights()) {
+    if (weights.kind == baselines::kDemucsKind && io::find_weights(weights.name))
+      names.push_back(weights.name);
+  }
   return names;
+}
+
+std::optional<std::filesystem::path> demucs_checkpoint(const std::string& name) {
+  if (io::is_published(name) && io::published(name).kind == baselines::kDemucsKind)
+    return io::weights_file(name);
+  const std::filesystem::path file = name;
+  if (file.extension() != ".th" && file.extension() != ".safetensors") return std::nullopt;
+  return file;
 }
 
 NamedSource make_source(const std::string& name, const decomposition::SeparatorOptions& options,
@@ -46,14 +73,22 @@ NamedSource make_source(const std::string& name, const decomposition::SeparatorO
              true,
              baseline->segment_seconds}};
   }
+  if (const auto file = demucs_checkpoint(name)) {
+    return demucs_source(io::is_published(name) ? name : file->stem().string(),
+                         baselines::load_demucs(io::read_weights(*file), file->string(), device),
+                         options.overlap);
+  }
   const io::ModelFolder folder(io::find_model(name));
+  if (folder.kind() == baselines::kDemucsKind)
+    return demucs_source(folder.name(), baselines::load_demucs(folder, device), options.overlap);
   auto separator = std::make_shared<decomposition::Separator>(folder, options, device);
   return {folder.name(),
           {separator->component_names(),
            [separator](const torch::Tensor& samples, int sample_rate) {
              return separator->separate(samples, sample_rate);
            },
-           options.refinement != decomposition::Refinement::None}};
+           options.refinement != decomposition::Refinement::None},
+          true};
 }
 
 System source_system(std::string name, std::shared_ptr<decomposition::StemSource> source,
@@ -78,15 +113,16 @@ System source_system(std::string name, std::shared_ptr<decomposition::StemSource
 std::vector<System> named_systems(const std::string& name, const std::vector<Refinement>& refinements,
                                   const decomposition::SeparatorOptions& options, torch::Device device,
                                   const std::vector<std::string>& sources) {
-  const bool baseline = baselines::find_baseline(name) != nullptr;
   std::vector<System> systems;
-  for (const Refinement refinement : baseline ? std::vector{Refinement::Best} : refinements) {
+  const bool asked = !refinements.empty();
+  for (const Refinement refinement : asked ? refinements : std::vector{Refinement::Best}) {
     decomposition::SeparatorOptions own = options;
     own.refinement = refinement;
     NamedSource source = make_source(name, own, device);
-    systems.push_back(source_system(source.name + suffix(refinement),
+    systems.push_back(source_system(source.name + (source.refines ? suffix(refinement) : ""),
                                     std::make_shared<decomposition::StemSource>(std::move(source.source)),
                                     sources));
+    if (!source.refines) break;
   }
   return systems;
 }

@@ -44,7 +44,9 @@ TEST_F(Models, AbsentCodecsAreListedWithTheirCommand) {
   const Finished finished = models({"list"});
   expect_done(finished);
   EXPECT_THAT(finished.out, ::testing::HasSubstr("partita models fetch encodec_24khz"));
+  EXPECT_THAT(finished.out, ::testing::HasSubstr("partita models fetch demucs_extra"));
   EXPECT_TRUE(report({"list"}).at("codecs").empty());
+  EXPECT_TRUE(report({"list"}).at("demucs").empty());
   expect_failure(models({"verify", "encodec_48khz"}), kFailed, {"'partita models fetch encodec_48khz'"});
 }
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "command_line.hpp"
+#include "support/tiny_demucs.hpp"
 #include "support/tiny_prior.hpp"
 #include "support/tiny_store.hpp"
 
@@ -16,6 +17,7 @@ class Reproduce : public CommandLine {
  protected:
   void SetUp() override {
     (void)recomposition::tiny_model_with_prior(models);
+    support::write_tiny_demucs(models / "demucs", "tiny-demucs");
     support::write_tiny_store(in("store"), 3);
   }
   [[nodiscard]] Words words(Words more) const {
@@ -44,7 +46,9 @@ TEST_F(Reproduce, AllTablesWithTheirFilesAndTheirSections) {
   Setting bare = setting();
   bare.environment = {{"PARTITA_HOME", in("nobody").string()}};  // no codec's weights
   const Finished finished =
-      run(words({"--all", "--store", "store", "--count", "5", "--markdown", "docs/results.md"}), bare);
+      run(words({"--all", "--store", "store", "--count", "5", "--markdown", "docs/results.md", "--model",
+                 "demucs=" + (models / "demucs").string()}),
+          bare);
   expect_done(finished);
   EXPECT_THAT(finished.err, HasSubstr("3 clips are measured, 5 were asked for"));
   const std::string document = bytes_of(in("docs/results.md"));
@@ -65,7 +69,9 @@ TEST_F(Reproduce, AllTablesWithTheirFilesAndTheirSections) {
   EXPECT_TRUE(row(table("table1"), "encodec_24khz").at("here").is_null());
   EXPECT_THAT(row(table("table1"), "encodec_24khz").at("note").get<std::string>(), HasSubstr("models fetch"));
   EXPECT_TRUE(row(table("table1"), "mel").at("here").contains("FAD (mel)"));
-  EXPECT_TRUE(row(table("table2"), "Demucs").at("here").is_null());
+  EXPECT_TRUE(row(table("table2"), "LASS").at("here").is_null());
+  EXPECT_EQ(row(table("table2"), "Demucs").at("here").size(), 3U);
+  EXPECT_EQ(row(table("table2"), "Demucs").at("note"), "tiny-demucs");
   EXPECT_TRUE(row(table("table3"), "Max").at("here").is_null());
   EXPECT_EQ(row(table("table4"), "p_mask = 0.8").at("here").size(), 4U);
   EXPECT_EQ(row(table("table5"), "Real drums").at("paper").at("MS-STFT"), "13.6 (0.4)");
