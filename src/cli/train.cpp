@@ -104,6 +104,8 @@ void add_train(CLI::App& app, Context& context) {
            training::train_codec);
   add_kind(*command, context, "prior",
            "learn to make parts anew, from a decomposition's latents (section 3.2)", training::train_prior);
+  add_kind(*command, context, "demucs", "learn to separate waveforms from their stems, for comparison",
+           training::train_demucs);
   add_plan(*command, context);
   add_export(*command, context);
 }

@@ -35,6 +35,16 @@ std::string unusable_clip(const data::LatentStore& split, Batches& batches, std:
   return {};
 }
 
+data::LatentStore open_training_audio(const std::filesystem::path& store) {
+  data::LatentStore split(store, "train");
+  if (!split.has_audio()) {
+    fail<TrainingError>(
+        "{}: the store keeps no audio of its training clips; prepare it with --train-waveforms",
+        store.string());
+  }
+  return split;
+}
+
 std::optional<data::LatentStore> open_validation(const std::filesystem::path& store) {
   if (!std::filesystem::is_directory(store / "validation")) return std::nullopt;
   data::LatentStore split(store, "validation");

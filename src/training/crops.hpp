@@ -21,6 +21,9 @@ namespace partita::training {
 [[nodiscard]] std::string unusable_clip(const data::LatentStore& split, Batches& batches, std::int64_t first,
                                         std::int64_t last);
 
+/// The training split of a store that keeps its audio. Throws TrainingError for one that does not.
+[[nodiscard]] data::LatentStore open_training_audio(const std::filesystem::path& store);
+
 /// The validation split of a store, where it has one with clips.
 [[nodiscard]] std::optional<data::LatentStore> open_validation(const std::filesystem::path& store);
 

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "decomposition_objective.hpp"
+#include "demucs_objective.hpp"
 #include "partita/decomposition/separator.hpp"
 #include "partita/io/model_folder.hpp"
 #include "partita/io/sha256.hpp"
@@ -170,6 +171,26 @@ void export_codec(const Checkpoint& checkpoint, const io::Config& config,
   io::write_model_folder(model_folder, card, {{codec::kVocoderFile, io::select(half, "vocoder")}});
 }
 
+void export_demucs(const Checkpoint& checkpoint, const io::Config& config,
+                   const std::filesystem::path& model_folder) {
+  const TrainingOptions options = training_options(config);
+  DemucsObjective objective(options, demucs_stages(config, options), baselines::demucs_options(config),
+                            augment_options(config), torch::kCPU);
+  const io::TensorMap half = halved(weights_of(checkpoint));
+  io::load_state(objective.module(), half, "checkpoint");
+  const Figures figures = objective.validate().figures;
+  const baselines::DemucsOptions& demucs = objective.demucs();
+  const std::string card =
+      fmt::format(
+          "name = {}\nkind = \"{}\"\ncomponents = {}\nsample_rate = {}\naudio_channels = {}\n"
+          "licence = \"MIT\"\n\n",
+          toml_string(options.name), baselines::kDemucsKind, toml_array(demucs.sources), demucs.sample_rate,
+          demucs.audio_channels) +
+      baselines::to_toml(demucs) + data_table("data", objective.store(), options) +
+      training_table("training", checkpoint, options) + metrics_table("metrics", figures);
+  io::write_model_folder(model_folder, card, half);
+}
+
 }  // namespace
 
 void export_run(const std::filesystem::path& run, const std::filesystem::path& model_folder, Pick pick) {
@@ -181,6 +202,8 @@ void export_run(const std::filesystem::path& run, const std::filesystem::path& m
     export_codec(checkpoint, config, model_folder);
   } else if (config.has("masking")) {
     export_prior(checkpoint, config, model_folder);
+  } else if (config.has("demucs")) {
+    export_demucs(checkpoint, config, model_folder);
   } else {
     export_decomposition(checkpoint, config, model_folder);
   }

@@ -48,6 +48,23 @@ void read_optimizer(const io::Config& table, TrainingOptions& options) {
   table.require(options.ema_decay >= 0.0 && options.ema_decay < 1.0, "ema_decay", "in [0, 1); 0 is off");
 }
 
+/// Of a run that has no other: `<name>_steps` or `<name>_epochs` of [training].
+Stage only_stage(const io::Config& config, const TrainingOptions& options, const std::string& name) {
+  const io::Config table = config.table("training");
+  const std::string in_epochs = name + "_epochs", in_steps = name + "_steps";
+  const auto epochs = table.get<double>(in_epochs, 0.0);
+  const auto steps = table.get<std::int64_t>(in_steps, epochs > 0.0 ? 1 : 100000);
+  table.require(steps > 0, in_steps, "1 or more");
+  table.require(epochs >= 0.0 && !(table.has(in_epochs) && table.has(in_steps)), in_epochs,
+                "0 or more, in place of " + in_steps);
+  return {name,
+          options.lengthened(steps),
+          options.learning_rate,
+          options.final_learning_rate,
+          options.warmup_steps,
+          epochs * options.length};
+}
+
 }  // namespace
 
 std::int64_t TrainingOptions::lengthened(std::int64_t steps) const {
@@ -189,14 +206,24 @@ MaskingOptions masking_options(const io::Config& config) {
 }
 
 std::vector<Stage> prior_stages(const io::Config& config, const TrainingOptions& options) {
-  const io::Config table = config.table("training");
-  const auto epochs = table.get<double>("prior_epochs", 0.0);
-  const auto steps = table.get<std::int64_t>("prior_steps", epochs > 0.0 ? 1 : 100000);
-  table.require(steps > 0, "prior_steps", "1 or more");
-  table.require(epochs >= 0.0 && !(table.has("prior_epochs") && table.has("prior_steps")), "prior_epochs",
-                "0 or more, in place of prior_steps");
-  return {{"prior", options.lengthened(steps), options.learning_rate, options.final_learning_rate,
-           options.warmup_steps, epochs * options.length}};
+  return {only_stage(config, options, "prior")};
+}
+
+AugmentOptions augment_options(const io::Config& config) {
+  const io::Config table = config.table("augment");
+  AugmentOptions options;
+  options.least_gain = table.get<double>("least_gain", options.least_gain);
+  options.most_gain = table.get<double>("most_gain", options.most_gain);
+  options.flip_sign = table.get<bool>("flip_sign", options.flip_sign);
+  options.remix = table.get<bool>("remix", options.remix);
+  table.require(options.least_gain >= 0.0, "least_gain", "0 or more");
+  table.require(options.most_gain >= options.least_gain && options.most_gain > 0.0, "most_gain",
+                "more than 0 and no less than least_gain");
+  return options;
+}
+
+std::vector<Stage> demucs_stages(const io::Config& config, const TrainingOptions& options) {
+  return {only_stage(config, options, "supervised")};
 }
 
 }  // namespace partita::training

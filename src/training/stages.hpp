@@ -65,4 +65,17 @@ struct MaskingOptions {
 /// prior_steps or prior_epochs of [training].
 [[nodiscard]] std::vector<Stage> prior_stages(const io::Config& config, const TrainingOptions& options);
 
+/// What [augment] of a configuration says: how training sounds are changed, source by source (Défossez et al.
+/// 2021, section 4.4). Those of stores have one channel, so that there are none to swap.
+struct AugmentOptions {
+  double least_gain = 0.25, most_gain = 1.25;
+  bool flip_sign = true;
+  bool remix = true;  ///< the sources of an example come from different examples of the batch
+};
+
+/// Reads and range-checks [augment]. Throws io::IoError naming the key.
+[[nodiscard]] AugmentOptions augment_options(const io::Config& config);
+/// supervised_steps or supervised_epochs of [training].
+[[nodiscard]] std::vector<Stage> demucs_stages(const io::Config& config, const TrainingOptions& options);
+
 }  // namespace partita::training

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "decomposition_objective.hpp"
+#include "demucs_objective.hpp"
 #include "partita/base/device.hpp"
 #include "partita/training/checkpoint.hpp"
 #include "partita/training/loop.hpp"
@@ -94,6 +95,24 @@ struct PriorSetup {
   }
 };
 
+struct DemucsSetup {
+  TrainingOptions options;
+  std::vector<Stage> stages;
+  baselines::DemucsOptions demucs;
+  AugmentOptions augment;
+
+  explicit DemucsSetup(const io::Config& config)
+      : options(training_options(config)),
+        stages(demucs_stages(config, options)),
+        demucs(baselines::demucs_options(config)),
+        augment(augment_options(config)) {
+    config.finish();
+  }
+  [[nodiscard]] DemucsObjective objective(torch::Device device) const {
+    return {options, stages, demucs, augment, device};
+  }
+};
+
 /// Calls `use` with the setup of a configuration's kind, which its tables tell.
 template <class Use>
 void with_setup(const io::Config& config, const Use& use) {
@@ -103,6 +122,8 @@ void with_setup(const io::Config& config, const Use& use) {
     use(CodecSetup(config));
   } else if (config.has("masking")) {
     use(PriorSetup(config));
+  } else if (config.has("demucs")) {
+    use(DemucsSetup(config));
   } else {
     use(DecompositionSetup(config));
   }
@@ -218,6 +239,15 @@ void train_codec(const io::Config& config, bool resume, torch::Device device, Pr
 
 void train_prior(const io::Config& config, bool resume, torch::Device device, Progress& progress) {
   run_and_export(PriorSetup(config), config, resume, device, progress);
+}
+
+void train_demucs(const io::Config& config, bool resume, torch::Device device, Progress& progress) {
+  if (!config.has("demucs")) {
+    fail<TrainingError>(
+        "the configuration has no [demucs] table: 'train demucs' trains a separator from stems; see "
+        "configs/demucs-drums-bass.toml");
+  }
+  run_and_export(DemucsSetup(config), config, resume, device, progress);
 }
 
 }  // namespace partita::training

@@ -21,15 +21,10 @@ VocoderNetworks seeded(const codec::MelVocoderOptions& vocoder, const AdversaryO
 }
 
 data::LatentStore with_audio(const TrainingOptions& options) {
-  data::LatentStore store(options.store, "train");
+  data::LatentStore store = open_training_audio(options.store);
   if (store.info().codec != "mel") {
     fail<TrainingError>("{}: the vocoder is one of codec 'mel', the store's is '{}'", options.store.string(),
                         store.info().codec);
-  }
-  if (!store.has_audio()) {
-    fail<TrainingError>(
-        "{}: the store keeps no audio of its training clips; prepare it with --train-waveforms",
-        options.store.string());
   }
   return store;
 }

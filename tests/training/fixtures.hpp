@@ -181,6 +181,57 @@ tcond_dim = 2
                      store.string(), output.string(), training, model.string(), masking);
 }
 
+/// Two sources at 8 kHz, held notes of an octave each, one high, one low, `[clip, source, sample]`.
+inline torch::Tensor stems(std::int64_t clips, std::int64_t samples, std::uint64_t seed) {
+  const torch::Generator random = make_generator(seed, "stems");
+  const torch::Tensor time = torch::arange(samples, torch::kFloat32) / 8000.0;
+  const torch::Tensor lowest = torch::tensor({700.0F, 100.0F}).view({1, 2, 1});
+  const torch::Tensor pitch = lowest * torch::pow(2.0, torch::rand({clips, 2, 1}, random));
+  const torch::Tensor start = torch::rand({clips, 2, 1}, random);
+  return 0.2 * torch::sin(2.0 * std::numbers::pi * (pitch * time + start));
+}
+
+/// A store of drums and bass at 8 kHz, `[clip, source, sample]`, in frames of 320 samples; it keeps audio and
+/// next to nothing as latents.
+inline void write_stems(const std::filesystem::path& store, const torch::Tensor& train,
+                        const torch::Tensor& validation) {
+  data::StoreInfo info{"mel", 8000, 1, train.size(2) / 320, {"drums", "bass"}, 0};
+  info.source_latents = false;
+  data::StoreWriter writer(store, info);
+  const auto add = [&](const char* split, const torch::Tensor& clips) {
+    writer.add(split, torch::zeros({clips.size(0), 1, info.clip_frames}), {}, clips.mean(1), clips);
+  };
+  add("train", train);
+  add("validation", validation);
+  writer.finish();
+}
+
+/// A tiny Demucs; `training` adds keys to [training], `more` tables after [demucs]'s keys.
+inline std::string demucs_configuration(const std::filesystem::path& store,
+                                        const std::filesystem::path& output, const std::string& training,
+                                        const std::string& more = {}) {
+  return fmt::format(R"([data]
+store = "{}"
+[training]
+output = "{}"
+name = "tiny-demucs"
+batch_size = 4
+crop_frames = 4
+log_every = 1
+learning_rate = 3e-3
+weight_decay = 0.0
+seed = 5
+{}
+[demucs]
+channels = 8
+depth = 3
+resample = false
+normalize = true
+{}
+)",
+                     store.string(), output.string(), training, more);
+}
+
 inline io::Config parsed(const std::string& text) { return io::Config::parse(text, "test configuration"); }
 
 }  // namespace partita::training::fixtures

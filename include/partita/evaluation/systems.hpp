@@ -38,7 +38,8 @@ struct NamedSource {
                                    const std::vector<std::string>& sources);
 
 /// The systems that a name stands for: a baseline or Demucs, or a decomposition under each refinement, which
-/// its name then tells ("drums-bass (wiener)"; the bare name is Best, as is no refinement). Throws as `make_source` and `source_system`.
+/// its name then tells ("drums-bass (wiener)"; the bare name is Best, as is no refinement). Throws as
+/// `make_source` and `source_system`.
 [[nodiscard]] std::vector<System> named_systems(const std::string& name,
                                                 const std::vector<decomposition::Refinement>& refinements,
                                                 const decomposition::SeparatorOptions& options,

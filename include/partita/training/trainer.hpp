@@ -101,6 +101,11 @@ void train_codec(const io::Config& config, bool resume, torch::Device device, Pr
 /// with the prior added.
 void train_prior(const io::Config& config, bool resume, torch::Device device, Progress& progress);
 
+/// `partita train demucs`: a supervised separator of waveforms (baselines::Demucs) from the stems of a store
+/// that keeps the audio of its training clips, what its sources are measured against. As
+/// `train_decomposition` otherwise; the model folder that comes out is of kind "demucs".
+void train_demucs(const io::Config& config, bool resume, torch::Device device, Progress& progress);
+
 enum class Pick {
   Best,   ///< by validation in the last stage: SI-SDR where stems are taken apart, the loss elsewhere
   Newest  ///< the last checkpoint
