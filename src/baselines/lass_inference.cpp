@@ -157,6 +157,8 @@ PairSamples sample_pairs(const std::array<NextCode, 2>& priors, const SumLikelih
     for (std::size_t source = 0; source < 2; ++source) {
       const torch::Tensor so_far = codes[static_cast<std::int64_t>(source)].narrow(1, 0, position);
       log_probabilities[source] = priors[source](so_far).to(torch::kCPU);
+      if (log_probabilities[source].isnan().any().item<bool>())
+        fail<BaselineError>("lass: prior {} gives NaN: its weights are damaged", source);
     }
     for (std::int64_t window = 0; window < windows; ++window) {
       const auto own = [&](const torch::Tensor& all) { return all.narrow(0, window * rows, rows); };

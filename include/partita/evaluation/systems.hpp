@@ -27,8 +27,8 @@ struct NamedSource {
 /// file. Throws IoError that says how to fetch published ones.
 [[nodiscard]] std::optional<std::filesystem::path> demucs_checkpoint(const std::string& name);
 
-/// What `-n NAME` stands for: a baseline, a checkpoint of Demucs, or a model of kind "decomposition" or
-/// "demucs" on the search path. Throws IoError listing the models that exist.
+/// What `-n NAME` stands for: a baseline, a checkpoint of Demucs, or a model of kind "decomposition",
+/// "demucs" or "lass" on the search path. Throws IoError listing the models that exist.
 [[nodiscard]] NamedSource make_source(const std::string& name, const decomposition::SeparatorOptions& options,
                                       torch::Device device);
 

@@ -12,6 +12,7 @@
 #include "partita/data/store.hpp"
 #include "partita/evaluation/reproduction.hpp"
 #include "partita/io/atomic_file.hpp"
+#include "partita/io/model_folder.hpp"
 #include "partita/io/report.hpp"
 
 namespace partita::cli {
@@ -34,6 +35,13 @@ void add_model(const std::string& text, evaluation::ReproductionOptions& options
     fail<UsageError>("--model {}: expected WORD=NAME, for example max=drums-bass-max", text);
   }
   options.models[text.substr(0, equals)] = text.substr(equals + 1);
+}
+
+/// A model called "lass" is behind the row of LASS where no other is named.
+void find_lass(evaluation::ReproductionOptions& options) {
+  for (const auto& path : io::list_models()) {
+    if (path.filename() == "lass") options.models.emplace("lass", path.string());
+  }
 }
 
 /// The tables asked for, in the paper's order.
@@ -83,6 +91,7 @@ void reproduce(ReproduceArguments& arguments, const Context& context) {
   check_outputs(arguments, tables);
   evaluation::ReproductionOptions& options = arguments.options;
   for (const auto& model : arguments.models) add_model(model, options);
+  find_lass(options);
   options.solver = diffusion::parse_solver(arguments.sampler);
   options.device = parse_device(arguments.device);
   if (options.sounds.empty()) options.sounds = arguments.output / "sounds";
@@ -129,9 +138,10 @@ void add_measuring_options(CLI::App& command, ReproduceArguments& a) {
       ->capture_default_str()
       ->check(CLI::Range(1, 10000));
   add_sampler_option(command, a.sampler);
-  command.add_option("--model", a.models,
-                     "WORD=NAME: the model behind a row; words are ours (default drums-bass), lass, demucs "
-                     "(table 2), sum, mean, min, max (table 3)");
+  command.add_option(
+      "--model", a.models,
+      "WORD=NAME: the model behind a row; words are ours (default drums-bass), lass (the model "
+      "called lass, where there is one), demucs (table 2), sum, mean, min, max (table 3)");
   add_names_option(command, "--codecs", a.options.codecs, "codecs of table 1")->capture_default_str();
   add_names_option(
       command, "--embeddings", a.options.embeddings,

@@ -7,6 +7,7 @@
 
 #include "partita/baselines/baseline.hpp"
 #include "partita/baselines/demucs.hpp"
+#include "partita/baselines/lass.hpp"
 #include "partita/io/model_folder.hpp"
 #include "partita/io/published_weights.hpp"
 
@@ -40,6 +41,19 @@ NamedSource demucs_source(std::string name, baselines::Demucs network, double ov
              return baselines::separate(*network, samples, sample_rate, overlap);
            },
            false, kSegments * options.segment_seconds}};
+}
+
+/// A trained separator that gives masked mixtures unless it is to give what it found as it is.
+template <class Separator>
+NamedSource source_of(std::shared_ptr<Separator> separator, std::string name,
+                      const decomposition::SeparatorOptions& options) {
+  return {std::move(name),
+          {separator->component_names(),
+           [separator](const torch::Tensor& samples, int sample_rate) {
+             return separator->separate(samples, sample_rate);
+           },
+           options.refinement != Refinement::None},
+          true};
 }
 
 }  // namespace
@@ -81,14 +95,11 @@ NamedSource make_source(const std::string& name, const decomposition::SeparatorO
   const io::ModelFolder folder(io::find_model(name));
   if (folder.kind() == baselines::kDemucsKind)
     return demucs_source(folder.name(), baselines::load_demucs(folder, device), options.overlap);
-  auto separator = std::make_shared<decomposition::Separator>(folder, options, device);
-  return {folder.name(),
-          {separator->component_names(),
-           [separator](const torch::Tensor& samples, int sample_rate) {
-             return separator->separate(samples, sample_rate);
-           },
-           options.refinement != decomposition::Refinement::None},
-          true};
+  if (folder.kind() == "lass")
+    return source_of(std::make_shared<baselines::LassSeparator>(folder, options, device), folder.name(),
+                     options);
+  return source_of(std::make_shared<decomposition::Separator>(folder, options, device), folder.name(),
+                   options);
 }
 
 System source_system(std::string name, std::shared_ptr<decomposition::StemSource> source,
