@@ -106,6 +106,9 @@ void add_train(CLI::App& app, Context& context) {
            "learn to make parts anew, from a decomposition's latents (section 3.2)", training::train_prior);
   add_kind(*command, context, "demucs", "learn to separate waveforms from their stems, for comparison",
            training::train_demucs);
+  add_kind(*command, context, "lass",
+           "learn latent autoregressive source separation from stems (a reference of table 2)",
+           training::train_lass);
   add_plan(*command, context);
   add_export(*command, context);
 }

@@ -5,6 +5,7 @@
 
 #include "decomposition_objective.hpp"
 #include "demucs_objective.hpp"
+#include "lass_objective.hpp"
 #include "partita/decomposition/separator.hpp"
 #include "partita/io/model_folder.hpp"
 #include "partita/io/sha256.hpp"
@@ -191,6 +192,33 @@ void export_demucs(const Checkpoint& checkpoint, const io::Config& config,
   io::write_model_folder(model_folder, card, half);
 }
 
+/// Half precision but for the codebook, whose averages outgrow it; sums are counted with what is exported.
+void export_lass(const Checkpoint& checkpoint, const io::Config& config,
+                 const std::filesystem::path& model_folder) {
+  const TrainingOptions options = training_options(config);
+  LassObjective objective(options, lass_training(config), lass_stages(config, options),
+                          baselines::lass_options(config, options.crop_frames), torch::kCPU);
+  objective.begin_stage(checkpoint.stage);
+  const io::TensorMap whole = weights_of(checkpoint);
+  io::TensorMap half = halved(whole);
+  for (auto& [name, tensor] : half) {
+    if (name.starts_with("vqvae.quantizer.")) tensor = whole.at(name);
+  }
+  io::load_state(objective.module(), half, "checkpoint");
+  const Figures figures = objective.validate().figures;
+  const std::string card =
+      fmt::format(
+          "name = {}\nkind = \"lass\"\ncodec = {}\ncomponents = {}\nwindow_frames = {}\n"
+          "licence = \"MIT\"\n\n",
+          toml_string(options.name), toml_string(objective.store().info().codec),
+          toml_array(objective.store().info().sources), options.crop_frames) +
+      baselines::to_toml(objective.lass()) + data_table("data", objective.store(), options) +
+      training_table("training", checkpoint, options) + metrics_table("metrics", figures);
+  io::write_model_folder(
+      model_folder, card,
+      {{"model.safetensors", half}, {baselines::kSumsFile, objective.counted_sums().state()}});
+}
+
 }  // namespace
 
 void export_run(const std::filesystem::path& run, const std::filesystem::path& model_folder, Pick pick) {
@@ -204,6 +232,8 @@ void export_run(const std::filesystem::path& run, const std::filesystem::path& m
     export_prior(checkpoint, config, model_folder);
   } else if (config.has("demucs")) {
     export_demucs(checkpoint, config, model_folder);
+  } else if (config.has("vqvae")) {
+    export_lass(checkpoint, config, model_folder);
   } else {
     export_decomposition(checkpoint, config, model_folder);
   }

@@ -226,4 +226,30 @@ std::vector<Stage> demucs_stages(const io::Config& config, const TrainingOptions
   return {only_stage(config, options, "supervised")};
 }
 
+LassTraining lass_training(const io::Config& config) {
+  const io::Config table = config.table("lass");
+  LassTraining training;
+  training.commitment = table.get<double>("commitment", training.commitment);
+  training.gain = table.get<double>("gain", training.gain);
+  training.pairs = table.get<std::int64_t>("pairs", training.pairs);
+  table.require(training.commitment >= 0.0, "commitment", "0 or more");
+  table.require(training.gain >= 1.0 && training.gain <= 10.0, "gain", "a factor of 1 (none) to 10");
+  table.require(training.pairs > 0, "pairs", "1 or more");
+  return training;
+}
+
+std::vector<Stage> lass_stages(const io::Config& config, const TrainingOptions& options) {
+  const io::Config table = config.table("training");
+  const auto vqvae = table.get<std::int64_t>("vqvae_steps", 3000);
+  const auto priors = table.get<std::int64_t>("prior_steps", 3000);
+  const double rate = table.get<double>("prior_learning_rate", options.learning_rate);
+  table.require(vqvae > 0, "vqvae_steps", "1 or more");
+  table.require(priors > 0, "prior_steps", "1 or more");
+  table.require(rate > 0.0, "prior_learning_rate", "more than 0");
+  return {{kVqVaeStage, options.lengthened(vqvae), options.learning_rate, options.final_learning_rate,
+           options.warmup_steps},
+          {kLassPriorsStage, options.lengthened(priors), rate, options.final_learning_rate,
+           options.warmup_steps}};
+}
+
 }  // namespace partita::training

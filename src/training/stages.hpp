@@ -78,4 +78,19 @@ struct AugmentOptions {
 /// supervised_steps or supervised_epochs of [training].
 [[nodiscard]] std::vector<Stage> demucs_stages(const io::Config& config, const TrainingOptions& options);
 
+inline constexpr const char* kVqVaeStage = "vqvae";
+inline constexpr const char* kLassPriorsStage = "priors";
+
+/// What [lass] of a configuration says.
+struct LassTraining {
+  double commitment = 0.25;   ///< of vectors to their codes, beside the reconstruction's error
+  double gain = 1.4;          ///< each part's latents are multiplied by a factor in [1/gain, gain]
+  std::int64_t pairs = 4000;  ///< of stems, whose sums are counted
+};
+
+/// Reads and range-checks [lass]. Throws io::IoError naming the key.
+[[nodiscard]] LassTraining lass_training(const io::Config& config);
+/// vqvae_steps, prior_steps and prior_learning_rate of [training].
+[[nodiscard]] std::vector<Stage> lass_stages(const io::Config& config, const TrainingOptions& options);
+
 }  // namespace partita::training

@@ -9,6 +9,7 @@
 
 #include "decomposition_objective.hpp"
 #include "demucs_objective.hpp"
+#include "lass_objective.hpp"
 #include "partita/base/device.hpp"
 #include "partita/training/checkpoint.hpp"
 #include "partita/training/loop.hpp"
@@ -113,6 +114,24 @@ struct DemucsSetup {
   }
 };
 
+struct LassSetup {
+  TrainingOptions options;
+  LassTraining training;
+  std::vector<Stage> stages;
+  baselines::LassOptions lass;
+
+  explicit LassSetup(const io::Config& config)
+      : options(training_options(config)),
+        training(lass_training(config)),
+        stages(lass_stages(config, options)),
+        lass(baselines::lass_options(config, options.crop_frames)) {
+    config.finish();
+  }
+  [[nodiscard]] LassObjective objective(torch::Device device) const {
+    return {options, training, stages, lass, device};
+  }
+};
+
 /// Calls `use` with the setup of a configuration's kind, which its tables tell.
 template <class Use>
 void with_setup(const io::Config& config, const Use& use) {
@@ -124,6 +143,8 @@ void with_setup(const io::Config& config, const Use& use) {
     use(PriorSetup(config));
   } else if (config.has("demucs")) {
     use(DemucsSetup(config));
+  } else if (config.has("vqvae")) {
+    use(LassSetup(config));
   } else {
     use(DecompositionSetup(config));
   }
@@ -248,6 +269,13 @@ void train_demucs(const io::Config& config, bool resume, torch::Device device, P
         "configs/demucs-drums-bass.toml");
   }
   run_and_export(DemucsSetup(config), config, resume, device, progress);
+}
+
+void train_lass(const io::Config& config, bool resume, torch::Device device, Progress& progress) {
+  if (!config.has("vqvae")) {
+    fail<TrainingError>("the configuration has no [vqvae] table; see configs/lass-drums-bass.toml");
+  }
+  run_and_export(LassSetup(config), config, resume, device, progress);
 }
 
 }  // namespace partita::training

@@ -106,6 +106,13 @@ void train_prior(const io::Config& config, bool resume, torch::Device device, Pr
 /// `train_decomposition` otherwise; the model folder that comes out is of kind "demucs".
 void train_demucs(const io::Config& config, bool resume, torch::Device device, Progress& progress);
 
+/// `partita train lass`: latent autoregressive source separation (Postolache et al. 2023), supervised, from a
+/// store with the latents of two sources. First a VQ-VAE of sources and of their mixtures, then, its codes
+/// fixed, one autoregressive prior a source; the likelihood of sums is counted for validation and at export.
+/// The parts of a mixture come from different songs, as the priors take them to be independent. One rank; as
+/// `train_decomposition` otherwise; the model folder that comes out is of kind "lass".
+void train_lass(const io::Config& config, bool resume, torch::Device device, Progress& progress);
+
 enum class Pick {
   Best,   ///< by validation in the last stage: SI-SDR where stems are taken apart, the loss elsewhere
   Newest  ///< the last checkpoint
