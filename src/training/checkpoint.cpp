@@ -35,6 +35,13 @@ std::vector<fs::path> folders(const fs::path& run) {
   return found;
 }
 
+void remove_checkpoint(const fs::path& folder) {
+  std::error_code error;
+  fs::remove(folder / "checkpoint.toml", error);
+  fs::remove_all(folder, error);
+  if (error) spdlog::warn("{}: old checkpoint could not be removed: {}", folder.string(), error.message());
+}
+
 /// Removes all but the `keep` newest up to `newest`; later ones are leftovers of a broken checkpoint.
 void prune(const fs::path& run, const fs::path& newest, std::size_t keep) {
   std::size_t kept = 0;
@@ -43,11 +50,21 @@ void prune(const fs::path& run, const fs::path& newest, std::size_t keep) {
       ++kept;
       continue;
     }
-    std::error_code error;
-    fs::remove(folder / "checkpoint.toml", error);
-    fs::remove_all(folder, error);
-    if (error) spdlog::warn("{}: old checkpoint could not be removed: {}", folder.string(), error.message());
+    remove_checkpoint(folder);
   }
+}
+
+void write_files(const fs::path& folder, const Checkpoint& checkpoint) {
+  io::write_safetensors(folder / "state.safetensors", checkpoint.state, {{"kind", "partita training state"}});
+  io::write_file(folder / "configuration.toml", checkpoint.configuration);
+  std::string card = fmt::format(
+      "format = {}\nstep = {}\nstage = {}\nstage_step = {}\nclips = {}\nminutes = {:.6f}\nstale = {}\n"
+      "state_sha256 = \"{}\"\nconfiguration_sha256 = \"{}\"\n",
+      kFormat, checkpoint.step, toml_string(checkpoint.stage), checkpoint.stage_step, checkpoint.clips,
+      checkpoint.minutes, checkpoint.stale, io::sha256_file(folder / "state.safetensors"),
+      io::sha256(checkpoint.configuration));
+  if (checkpoint.best_score > kNoScore) card += fmt::format("best_score = {:.17e}\n", checkpoint.best_score);
+  io::write_file(folder / "checkpoint.toml", card);
 }
 
 void read_fields(const io::Config& card, Checkpoint& checkpoint) {
@@ -71,18 +88,17 @@ void check_hash(const fs::path& file, const std::string& expected) {
 
 void write_checkpoint(const fs::path& run, const Checkpoint& checkpoint, std::size_t keep) {
   const fs::path folder = folder_of(run, checkpoint.step);
+  const fs::path unfinished = folder.parent_path() / ".unfinished";
   std::error_code error;
-  fs::remove(folder / "checkpoint.toml", error);
-  io::write_safetensors(folder / "state.safetensors", checkpoint.state, {{"kind", "partita training state"}});
-  io::write_file(folder / "configuration.toml", checkpoint.configuration);
-  std::string card = fmt::format(
-      "format = {}\nstep = {}\nstage = {}\nstage_step = {}\nclips = {}\nminutes = {:.6f}\nstale = {}\n"
-      "state_sha256 = \"{}\"\nconfiguration_sha256 = \"{}\"\n",
-      kFormat, checkpoint.step, toml_string(checkpoint.stage), checkpoint.stage_step, checkpoint.clips,
-      checkpoint.minutes, checkpoint.stale, io::sha256_file(folder / "state.safetensors"),
-      io::sha256(checkpoint.configuration));
-  if (checkpoint.best_score > kNoScore) card += fmt::format("best_score = {:.17e}\n", checkpoint.best_score);
-  io::write_file(folder / "checkpoint.toml", card);
+  fs::remove_all(unfinished, error);
+  try {
+    write_files(unfinished, checkpoint);
+    remove_checkpoint(folder);
+    fs::rename(unfinished, folder);
+  } catch (const std::exception& failure) {
+    fs::remove_all(unfinished, error);
+    throw;
+  }
   prune(run, folder, keep);
 }
 

@@ -106,6 +106,19 @@ TEST(Checkpoint, AllBrokenIsAnError) {
   EXPECT_THROW((void)newest_checkpoint(run / ""), TrainingError);
 }
 
+/// What a run leaves that is killed while it writes its first checkpoint.
+TEST(Checkpoint, AnUnfinishedOneIsNone) {
+  const fixtures::Folder run;
+  write_checkpoint(run / "", example(1));
+  fs::rename(run / "checkpoints" / name_of(1), run / "checkpoints" / ".unfinished");
+  fs::remove(run / "checkpoints" / ".unfinished" / "checkpoint.toml");
+  EXPECT_FALSE(has_checkpoints(run / ""));
+  EXPECT_FALSE(newest_checkpoint(run / "").has_value());
+  write_checkpoint(run / "", example(2));
+  EXPECT_EQ(newest_checkpoint(run / "")->step, 2);
+  EXPECT_FALSE(fs::exists(run / "checkpoints" / ".unfinished"));
+}
+
 TEST(Checkpoint, ABrokenNewerOneIsReplaced) {
   const fixtures::Folder run;
   write_checkpoint(run / "", example(1));

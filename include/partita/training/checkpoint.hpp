@@ -29,7 +29,7 @@ struct Checkpoint {
 };
 
 /// Writes `run/checkpoints/step-NNNNNNNN/{state.safetensors,configuration.toml,checkpoint.toml}`, the
-/// last only when the others are whole, then removes all but the newest `keep`.
+/// folder under another name until all are whole, then removes all but the newest `keep`.
 void write_checkpoint(const std::filesystem::path& run, const Checkpoint& checkpoint, std::size_t keep = 2);
 
 /// Reads one checkpoint folder. Throws TrainingError if it is cut off, of another version, or its

@@ -68,7 +68,7 @@ TEST_F(Models, OtherCopiesAreRefused) {
   expect_failure(models({"fetch", "encodec_24khz", "--file", "copy.th"}), kFailed, {"copy.th", "d7cc33bc"});
   expect_failure(models({"fetch", "encodec_24khz", "--file", "none.th"}), kFailed, {"none.th"});
   expect_failure(models({"fetch", "vinyl"}), kFailed, {"'vinyl'", "encodec_24khz, encodec_48khz"});
-  expect_failure(models({"fetch"}), kUsage, {"codec"});
+  expect_failure(models({"fetch"}), kUsage, {"name is required"});
   expect_failure(models({"fetch", "encodec_24khz", "--file", "copy.th", "--url", "http://x/y"}), kUsage,
                  {"--file", "--url"});
   EXPECT_FALSE(fs::exists(codecs()));
