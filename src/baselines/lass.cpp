@@ -115,7 +115,7 @@ std::string to_toml(const LassOptions& options) {
       options.sampling.likelihood_weight);
 }
 
-LassNetworksImpl::LassNetworksImpl(LassOptions options) : options_(std::move(options)) {
+LassNetworksImpl::LassNetworksImpl(const LassOptions& options) : options_(options) {
   vqvae = register_module("vqvae", nn::VqVae(options_.vq_vae));
   torch::nn::ModuleList list = register_module("priors", torch::nn::ModuleList());
   for (std::int64_t source = 0; source < kLassSources; ++source) {

@@ -39,7 +39,7 @@ struct LassOptions {
 /// "priors.<source>.*".
 class LassNetworksImpl : public torch::nn::Module {
  public:
-  explicit LassNetworksImpl(LassOptions options);
+  explicit LassNetworksImpl(const LassOptions& options);
 
   nn::VqVae vqvae{nullptr};
   std::vector<nn::CodePrior> priors;

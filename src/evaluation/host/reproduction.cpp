@@ -27,7 +27,7 @@ using Cells = std::vector<std::string>;
 
 const std::vector<std::string> kSources{"drums", "bass"};
 const std::vector<std::int64_t> kSteps{2, 5, 10, 20, 50, 100};  // of the chart by sampling steps
-constexpr const char* kNotBuilt = "not built: no figure";
+constexpr const char* kNoModel = "no model: no figure";
 constexpr double kBinWidth = 2.0;        // dB, of the chart by level
 constexpr std::size_t kLeastInBin = 10;  // figures
 
@@ -357,7 +357,7 @@ Table Reproduction::table2(Progress& progress) {
   for (const auto& row : kLearned) {
     const auto model = model_for(row.name);
     if (!model) {
-      table.rows.push_back({row.label, row.paper, {}, kNotBuilt});
+      table.rows.push_back({row.label, row.paper, {}, kNoModel});
       continue;
     }
     const bool ours = row.name == std::string("ours");
@@ -414,7 +414,7 @@ Table Reproduction::table3(Progress& progress) {
   for (const auto& row : kOperators) {
     const auto model = model_composing_by(row.name);
     if (!model) {
-      table.rows.push_back({row.label, row.paper, {}, kNotBuilt});
+      table.rows.push_back({row.label, row.paper, {}, kNoModel});
       continue;
     }
     decomposition::SeparatorOptions options = recomposer_options().separator;
@@ -458,9 +458,9 @@ Table Reproduction::table4(Progress& progress) {
     table.here.push_back(fmt::format("original, {}", embedding.name));
     table.here.push_back(fmt::format("encoded, {}", embedding.name));
   }
-  table.rows.push_back({"Unconditional model", {"0.09", "0.09", "0.06", "0.06"}, {}, kNotBuilt});
+  table.rows.push_back({"Unconditional model", {"0.09", "0.09", "0.06", "0.06"}, {}, kNoModel});
   if (!model_for("ours")) {
-    for (const auto& row : kGenerated) table.rows.push_back({row.label, row.paper, {}, kNotBuilt});
+    for (const auto& row : kGenerated) table.rows.push_back({row.label, row.paper, {}, kNoModel});
     return table;
   }
   const RecompositionFigures& found = recomposed(progress);
@@ -510,7 +510,7 @@ Table Reproduction::table5(Progress& progress) {
   Table table = begun("table5", "Table 5: diversity of variations");
   table.paper = table.here = {"MSE × 10³", "MS-STFT"};
   if (!model_for("ours")) {
-    for (const auto& row : kVaried) table.rows.push_back({row.label, row.paper, {}, kNotBuilt});
+    for (const auto& row : kVaried) table.rows.push_back({row.label, row.paper, {}, kNoModel});
     return table;
   }
   const DiversityFigures& found = recomposed(progress).diversity;

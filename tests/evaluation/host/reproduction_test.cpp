@@ -130,7 +130,7 @@ TEST_F(Reproducing, SeparationGivesTheFiguresOfEvaluateAndSaysWhatIsMissing) {
   EXPECT_EQ(row(table, "HPSS").paper[0], "2.3 (4.8)");
   for (const char* missing : {"LASS", "Demucs"}) {
     EXPECT_TRUE(row(table, missing).here.empty());
-    EXPECT_EQ(row(table, missing).note, "not built: no figure");
+    EXPECT_EQ(row(table, missing).note, "no model: no figure");
   }
   EXPECT_EQ(table.settings.at("clips"), 2);
   EXPECT_EQ(table.settings.at("clips_asked_for"), 2);

@@ -25,7 +25,7 @@ Table table() {
   table.paper = {"SI-SDR"};
   table.here = {"SI-SDR", "SI-SIR"};
   table.rows = {{"ours", {"5.5 (4.6)"}, {"7.0", "18.2"}, ""},
-                {"LASS", {"-3.3 (10.8)"}, {}, "not built: no figure"},
+                {"LASS", {"-3.3 (10.8)"}, {}, "no model: no figure"},
                 {"mixture", {}, {"0.0", "0.0"}, "unprocessed"}};
   table.notes = {"Mean (standard deviation)."};
   table.settings = {{"clips", 3}};
@@ -40,7 +40,7 @@ TEST(Tables, StandBesideThePapersWithMissingFiguresMissing) {
                                "| system | paper: SI-SDR | here: SI-SDR | here: SI-SIR | note |\n"
                                "| --- | --- | --- | --- | --- |\n"
                                "| ours | 5.5 (4.6) | 7.0 | 18.2 |   |\n"
-                               "| LASS | -3.3 (10.8) | – | – | not built: no figure |\n"
+                               "| LASS | -3.3 (10.8) | – | – | no model: no figure |\n"
                                "| mixture | – | 0.0 | 0.0 | unprocessed |\n"));
   EXPECT_THAT(text, HasSubstr("\nMean (standard deviation).\n"));
   EXPECT_THAT(text, HasSubstr("![a chart](charts/table9-a.png)"));
@@ -51,7 +51,7 @@ TEST(Tables, KeepEverythingInJson) {
   EXPECT_EQ(json.at("settings").at("clips"), 3);
   EXPECT_EQ(json.at("rows")[0].at("here").at("SI-SIR"), "18.2");
   EXPECT_TRUE(json.at("rows")[1].at("here").is_null());
-  EXPECT_EQ(json.at("rows")[1].at("note"), "not built: no figure");
+  EXPECT_EQ(json.at("rows")[1].at("note"), "no model: no figure");
   EXPECT_EQ(json.at("figures").at("values")[1], 2.0);
 }
 
