@@ -33,6 +33,7 @@ void MaskCascade::reorder(const std::vector<std::string>& names) {
                              fmt::join(names, ", "));
   }
   std::vector<std::int64_t> order;
+  order.reserve(names.size());
   for (const std::string& name : names) {
     order.push_back(
         order_[static_cast<std::size_t>(std::find(names_.begin(), names_.end(), name) - names_.begin())]);
@@ -47,11 +48,15 @@ torch::Tensor MaskCascade::parts(const torch::Tensor& x, codec::Codec& codec) {
   torch::Tensor rest = x;
   for (nn::MaskNetwork& masks : masks_) {
     const torch::Tensor parts = codec.share_out(rest, masks->forward(rest).to(x.scalar_type()));
-    found.push_back(parts.narrow(1, 0, parts.size(1) - 1));
-    rest = parts.select(1, parts.size(1) - 1);
+    for (const torch::Tensor& part : parts.unbind(1)) found.push_back(part);
+    rest = found.back();
+    found.pop_back();
   }
-  found.push_back(rest.unsqueeze(1));
-  return torch::cat(found, 1).index_select(1, torch::tensor(order_, x.options().dtype(torch::kInt64)));
+  found.push_back(rest);
+  std::vector<torch::Tensor> ordered;
+  ordered.reserve(order_.size());
+  for (const std::int64_t place : order_) ordered.push_back(found[static_cast<std::size_t>(place)]);
+  return torch::stack(ordered, 1);
 }
 
 }  // namespace partita::decomposition

@@ -59,8 +59,8 @@ class CausalBlockImpl : public torch::nn::Module {
       key = extended(cache->keys[layer], key, cache->length);
       value = extended(cache->values[layer], value, cache->length);
     }
-    torch::Tensor scores =
-        torch::matmul(query, key.transpose(2, 3)) / std::sqrt(static_cast<double>(channels / heads_));
+    const std::int64_t width = channels / heads_;  // of a head; whole, as its options are checked
+    torch::Tensor scores = torch::matmul(query, key.transpose(2, 3)) / std::sqrt(static_cast<double>(width));
     if (positions > 1) {
       const torch::Tensor later =
           torch::ones({positions, positions}, x.options().dtype(torch::kBool)).triu(1);

@@ -71,7 +71,7 @@ VectorQuantizerImpl::Quantized VectorQuantizerImpl::forward(const torch::Tensor&
   if (is_training() && begun_.item<std::int64_t>() == 0) begin(still);
   const torch::Tensor codes = encode(still);
   const torch::Tensor found = torch::embedding(embed_, codes).detach();
-  const Quantized quantized{vectors + (found - still), codes, torch::mse_loss(vectors, found)};
+  Quantized quantized{vectors + (found - still), codes, torch::mse_loss(vectors, found)};
   if (is_training()) {
     follow(still, codes);
     revive(still);
