@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "partita/base/interrupt.hpp"
+#include "partita/base/random.hpp"
 
 namespace partita::training {
 namespace {
@@ -21,6 +22,16 @@ torch::Tensor middle_crops(const data::LatentStore& split, const std::vector<std
                            std::int64_t frames) {
   const std::int64_t offset = (split.info().clip_frames - frames) / 2;
   return split.mixture_crops(clips, std::vector<std::int64_t>(clips.size(), offset), frames);
+}
+
+std::vector<Batches> batches_of_parts(const data::LatentStore& split, const TrainingOptions& options,
+                                      const char* purpose, std::int64_t count) {
+  std::vector<Batches> batches;
+  for (std::int64_t part = 0; part < count; ++part) {
+    batches.emplace_back(split.size(), split.info().clip_frames, options.batch_size, options.crop_frames,
+                         derive_seed(options.seed, purpose, static_cast<std::uint64_t>(part)));
+  }
+  return batches;
 }
 
 std::string unusable_clip(const data::LatentStore& split, Batches& batches, std::int64_t first,
@@ -43,6 +54,14 @@ data::LatentStore open_training_audio(const std::filesystem::path& store) {
         store.string());
   }
   return split;
+}
+
+std::string unusable_clip(const data::LatentStore& split, std::vector<Batches>& batches, std::int64_t first,
+                          std::int64_t last) {
+  for (Batches& each : batches) {
+    if (std::string reason = unusable_clip(split, each, first, last); !reason.empty()) return reason;
+  }
+  return {};
 }
 
 std::optional<data::LatentStore> open_validation(const std::filesystem::path& store) {

@@ -6,6 +6,7 @@
 
 #include "partita/data/store.hpp"
 #include "partita/training/batches.hpp"
+#include "partita/training/trainer.hpp"
 
 namespace partita::training {
 
@@ -17,12 +18,21 @@ namespace partita::training {
 [[nodiscard]] torch::Tensor middle_crops(const data::LatentStore& split,
                                          const std::vector<std::int64_t>& clips, std::int64_t frames);
 
+/// Batches drawn for each of `count` parts on its own; `purpose` tells their seeds from others'.
+[[nodiscard]] std::vector<Batches> batches_of_parts(const data::LatentStore& split,
+                                                    const TrainingOptions& options, const char* purpose,
+                                                    std::int64_t count);
+
 /// Why one of the clips of the steps [first, last) makes a loss that is not finite; empty if all are.
 [[nodiscard]] std::string unusable_clip(const data::LatentStore& split, Batches& batches, std::int64_t first,
                                         std::int64_t last);
 
 /// The training split of a store that keeps its audio. Throws TrainingError for one that does not.
 [[nodiscard]] data::LatentStore open_training_audio(const std::filesystem::path& store);
+
+/// The same over the batches of all parts.
+[[nodiscard]] std::string unusable_clip(const data::LatentStore& split, std::vector<Batches>& batches,
+                                        std::int64_t first, std::int64_t last);
 
 /// The validation split of a store, where it has one with clips.
 [[nodiscard]] std::optional<data::LatentStore> open_validation(const std::filesystem::path& store);

@@ -12,16 +12,6 @@ namespace {
 
 constexpr std::int64_t kCountedAtOnce = 16;
 
-std::vector<Batches> batches_of(const data::LatentStore& store, std::int64_t batch_size, std::int64_t frames,
-                                std::uint64_t seed, const char* purpose) {
-  std::vector<Batches> batches;
-  for (std::int64_t source = 0; source < baselines::kLassSources; ++source) {
-    batches.emplace_back(store.size(), store.info().clip_frames, batch_size, frames,
-                         derive_seed(seed, purpose, static_cast<std::uint64_t>(source)));
-  }
-  return batches;
-}
-
 baselines::LassNetworks seeded(const baselines::LassOptions& options, std::uint64_t seed) {
   torch::manual_seed(derive_seed(seed, "initial weights"));
   return baselines::LassNetworks(options);
@@ -55,7 +45,7 @@ LassObjective::LassObjective(const TrainingOptions& options, const LassTraining&
       train_(with_two_sources(options)),
       validation_(open_validation(options.store)),
       codec_(codec::make_codec(train_.info().codec, device)),
-      batches_(batches_of(train_, options.batch_size, options.crop_frames, options.seed, "lass source")),
+      batches_(batches_of_parts(train_, options, "lass source", baselines::kLassSources)),
       stages_(std::move(stages)),
       networks_(seeded(lass, options.seed)) {
   check(options);
@@ -139,10 +129,7 @@ torch::Tensor LassObjective::loss(const Slice& slice) {
 }
 
 std::string LassObjective::explain(std::int64_t first, std::int64_t last) {
-  for (Batches& batches : batches_) {
-    if (std::string reason = unusable_clip(train_, batches, first, last); !reason.empty()) return reason;
-  }
-  return {};
+  return unusable_clip(train_, batches_, first, last);
 }
 
 baselines::SumLikelihood LassObjective::counted_sums() {
@@ -150,8 +137,9 @@ baselines::SumLikelihood LassObjective::counted_sums() {
   const bool training = networks_->is_training();
   networks_->eval();
   baselines::SumLikelihood sums(lass().prior.codes);
-  std::vector<Batches> batches =
-      batches_of(train_, kCountedAtOnce, options_.crop_frames, options_.seed, "lass sums");
+  TrainingOptions at_once = options_;
+  at_once.batch_size = kCountedAtOnce;
+  std::vector<Batches> batches = batches_of_parts(train_, at_once, "lass sums", baselines::kLassSources);
   for (std::int64_t step = 0; step * kCountedAtOnce < training_.pairs; ++step) {
     throw_if_interrupted();
     const std::int64_t count = std::min(kCountedAtOnce, training_.pairs - step * kCountedAtOnce);

@@ -48,6 +48,20 @@ void read_optimizer(const io::Config& table, TrainingOptions& options) {
   table.require(options.ema_decay >= 0.0 && options.ema_decay < 1.0, "ema_decay", "in [0, 1); 0 is off");
 }
 
+/// With the schedule of [training].
+Stage stage_of(const TrainingOptions& options, const std::string& name, std::int64_t steps, double rate) {
+  return {name, options.lengthened(steps), rate, options.final_learning_rate, options.warmup_steps};
+}
+
+/// Those of two stages that have steps.
+std::vector<Stage> stages_with_steps(const Stage& first, const Stage& second) {
+  std::vector<Stage> stages;
+  for (const Stage& stage : {first, second}) {
+    if (stage.steps > 0) stages.push_back(stage);
+  }
+  return stages;
+}
+
 /// Of a run that has no other: `<name>_steps` or `<name>_epochs` of [training].
 Stage only_stage(const io::Config& config, const TrainingOptions& options, const std::string& name) {
   const io::Config table = config.table("training");
@@ -57,12 +71,9 @@ Stage only_stage(const io::Config& config, const TrainingOptions& options, const
   table.require(steps > 0, in_steps, "1 or more");
   table.require(epochs >= 0.0 && !(table.has(in_epochs) && table.has(in_steps)), in_epochs,
                 "0 or more, in place of " + in_steps);
-  return {name,
-          options.lengthened(steps),
-          options.learning_rate,
-          options.final_learning_rate,
-          options.warmup_steps,
-          epochs * options.length};
+  Stage stage = stage_of(options, name, steps, options.learning_rate);
+  stage.epochs = epochs * options.length;
+  return stage;
 }
 
 }  // namespace
@@ -108,15 +119,9 @@ std::vector<Stage> decomposition_stages(const io::Config& config, const Training
   table.require(epochs >= 0.0 && !(table.has("diffusion_epochs") && table.has("diffusion_steps")),
                 "diffusion_epochs", "0 or more, in place of diffusion_steps");
   table.require(diffusion_rate > 0.0, "diffusion_learning_rate", "more than 0");
-  std::vector<Stage> stages;
-  const auto add = [&](const char* name, std::int64_t steps, double rate) {
-    if (steps > 0) {
-      stages.push_back(
-          {name, options.lengthened(steps), rate, options.final_learning_rate, options.warmup_steps});
-    }
-  };
-  add(kAutoencoderStage, autoencoder, options.learning_rate);
-  add(kDiffusionStage, diffusion, diffusion_rate);
+  std::vector<Stage> stages =
+      stages_with_steps(stage_of(options, kAutoencoderStage, autoencoder, options.learning_rate),
+                        stage_of(options, kDiffusionStage, diffusion, diffusion_rate));
   if (epochs > 0.0) stages.back().epochs = epochs * options.length;
   return stages;
 }
@@ -154,8 +159,8 @@ RemixOptions remix_options(const io::Config& config) {
 std::vector<Stage> remix_stages(const RemixOptions& remix, const TrainingOptions& options) {
   std::vector<Stage> stages;
   for (std::int64_t round = 1; round <= remix.rounds; ++round) {
-    stages.push_back({fmt::format("round-{}", round), options.lengthened(remix.round_steps),
-                      options.learning_rate, options.final_learning_rate, options.warmup_steps});
+    stages.push_back(
+        stage_of(options, fmt::format("round-{}", round), remix.round_steps, options.learning_rate));
   }
   return stages;
 }
@@ -184,16 +189,8 @@ std::vector<Stage> vocoder_stages(const io::Config& config, const TrainingOption
   table.require(reconstruction + adversarial > 0, "reconstruction_steps",
                 "at least one step in one of the stages");
   table.require(rate > 0.0, "adversarial_learning_rate", "more than 0");
-  std::vector<Stage> stages;
-  const auto add = [&](const char* name, std::int64_t steps, double learning_rate) {
-    if (steps > 0) {
-      stages.push_back({name, options.lengthened(steps), learning_rate, options.final_learning_rate,
-                        options.warmup_steps});
-    }
-  };
-  add(kReconstructionStage, reconstruction, options.learning_rate);
-  add(kAdversarialStage, adversarial, rate);
-  return stages;
+  return stages_with_steps(stage_of(options, kReconstructionStage, reconstruction, options.learning_rate),
+                           stage_of(options, kAdversarialStage, adversarial, rate));
 }
 
 MaskingOptions masking_options(const io::Config& config) {
@@ -246,10 +243,8 @@ std::vector<Stage> lass_stages(const io::Config& config, const TrainingOptions& 
   table.require(vqvae > 0, "vqvae_steps", "1 or more");
   table.require(priors > 0, "prior_steps", "1 or more");
   table.require(rate > 0.0, "prior_learning_rate", "more than 0");
-  return {{kVqVaeStage, options.lengthened(vqvae), options.learning_rate, options.final_learning_rate,
-           options.warmup_steps},
-          {kLassPriorsStage, options.lengthened(priors), rate, options.final_learning_rate,
-           options.warmup_steps}};
+  return {stage_of(options, kVqVaeStage, vqvae, options.learning_rate),
+          stage_of(options, kLassPriorsStage, priors, rate)};
 }
 
 }  // namespace partita::training

@@ -12,16 +12,6 @@
 namespace partita::training {
 namespace {
 
-std::vector<Batches> batches_of(const data::LatentStore& store, const TrainingOptions& options,
-                                std::int64_t components) {
-  std::vector<Batches> batches;
-  for (std::int64_t k = 0; k < components; ++k) {
-    batches.emplace_back(store.size(), store.info().clip_frames, options.batch_size, options.crop_frames,
-                         derive_seed(options.seed, "remix component", static_cast<std::uint64_t>(k)));
-  }
-  return batches;
-}
-
 RemixNetworks seeded(const nn::MaskNetworkOptions& options, std::uint64_t seed) {
   torch::manual_seed(derive_seed(seed, "initial weights"));
   return RemixNetworks(options);
@@ -55,7 +45,7 @@ RemixObjective::RemixObjective(const TrainingOptions& options, const RemixOption
       validation_(open_validation(options.store)),
       codec_(codec::make_codec(train_.info().codec, device)),
       decomposition_(decomposition::load_model(decomposition, device)),
-      batches_(batches_of(train_, options, decomposition_->component_count())),
+      batches_(batches_of_parts(train_, options, "remix component", decomposition_->component_count())),
       stages_(remix_stages(remix, options)),
       networks_(seeded(masks, options.seed)) {
   if (train_.info().latent_dim != masks.in_dim) {
@@ -136,10 +126,7 @@ torch::Tensor RemixObjective::loss(const Slice& slice) {
 }
 
 std::string RemixObjective::explain(std::int64_t first, std::int64_t last) {
-  for (Batches& batches : batches_) {
-    if (std::string reason = unusable_clip(train_, batches, first, last); !reason.empty()) return reason;
-  }
-  return {};
+  return unusable_clip(train_, batches_, first, last);
 }
 
 /// On remixes of validation clips with those that follow them, the same in every validation of a round.
