@@ -14,6 +14,7 @@ namespace {
 
 struct TrainArguments {
   std::filesystem::path config;
+  std::vector<std::string> settings;
   bool resume = false, newest = false;
   double minutes = 0.0;
   std::string device = "cpu";
@@ -21,8 +22,16 @@ struct TrainArguments {
 };
 
 io::Config configuration(const TrainArguments& arguments) {
-  const io::Config config = io::Config::load(arguments.config);
-  return arguments.minutes > 0.0 ? config.with("training", "minutes", arguments.minutes) : config;
+  io::Config config = io::Config::load(arguments.config);
+  for (const auto& setting : arguments.settings) {
+    const auto equals = setting.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      fail<UsageError>("--set {}: expected TABLE.KEY=VALUE, for example training.seed=2", setting);
+    }
+    config = config.with(setting.substr(0, equals), setting.substr(equals + 1));
+  }
+  return arguments.minutes > 0.0 ? config.with("training.minutes", fmt::format("{}", arguments.minutes))
+                                 : config;
 }
 
 using Train = void (*)(const io::Config& config, bool resume, torch::Device device, Progress& progress);
@@ -31,6 +40,10 @@ void add_kind(CLI::App& train, Context& context, const char* name, const char* h
   auto arguments = std::make_shared<TrainArguments>();
   CLI::App* command = train.add_subcommand(name, help);
   command->add_option("config", arguments->config, "configuration (TOML)")->required();
+  command
+      ->add_option("--set", arguments->settings,
+                   "TABLE.KEY=VALUE in place of the configuration's; may be given again")
+      ->allow_extra_args(false);
   command->add_flag("--resume", arguments->resume, "go on from the newest checkpoint of the run");
   command
       ->add_option("--minutes", arguments->minutes,
@@ -55,7 +68,7 @@ io::Json to_json(const training::Plan& plan) {
 void plan_run(const TrainArguments& arguments, const Context& context) {
   const io::Config config = io::Config::load(arguments.config);
   const training::Plan plan = training::plan_run(config, arguments.minutes, parse_device(arguments.device));
-  io::write_file(arguments.output, config.with("training", "length", plan.length).text());
+  io::write_file(arguments.output, config.with("training.length", fmt::format("{}", plan.length)).text());
   if (context.json != "-") {
     spdlog::info("length = {:.3g}, about {:.1f} minutes", plan.length, plan.minutes);
     for (const auto& stage : plan.stages)

@@ -46,6 +46,15 @@ std::string shown(const toml::node& node) {
   return out.str();
 }
 
+/// A table of one key with what a text says: TOML, or a string.
+toml::table one_value(const std::string& text) {
+  try {
+    return toml::parse("value = " + text);
+  } catch (const toml::parse_error&) {
+    return toml::table{{"value", text}};
+  }
+}
+
 /// A table's keys as they stand in the file (toml::table sorts them by name).
 std::vector<std::string> names_in_order(const toml::table& table) {
   std::vector<std::pair<toml::source_position, std::string>> placed;
@@ -217,14 +226,23 @@ void Config::finish_table(const std::string& table) const {
   }
 }
 
-Config Config::with(const std::string& table, const std::string& key, double value) const {
+Config Config::with(const std::string& path, const std::string& value) const {
+  const std::string name = document_ == nullptr ? "configuration" : document_->name;
   toml::table root = document_ == nullptr ? toml::table() : document_->root;
-  toml::table* below = root.insert(table, toml::table()).first->second.as_table();
-  if (below == nullptr) fail<IoError>("'{}': key '{}': expected a table", document_->name, table);
-  below->insert_or_assign(key, value);
+  toml::table* below = &root;
+  std::string key = path;
+  for (auto dot = key.find('.'); dot != std::string::npos && below != nullptr; dot = key.find('.')) {
+    below = below->insert(key.substr(0, dot), toml::table()).first->second.as_table();
+    key.erase(0, dot + 1);
+  }
+  if (below == nullptr || key.empty() || path.front() == '.' || path.find("..") != std::string::npos) {
+    fail<IoError>("'{}': key '{}': expected the path of a key in tables, such as training.seed", name, path);
+  }
+  const toml::table given = one_value(value);
+  given.get("value")->visit([&](const auto& node) { below->insert_or_assign(key, node); });
   std::ostringstream text;
   text << root << '\n';
-  return parse(text.str(), document_ == nullptr ? "configuration" : document_->name);
+  return parse(text.str(), name);
 }
 
 std::string Config::text() const { return document_ == nullptr ? std::string() : document_->text; }

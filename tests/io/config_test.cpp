@@ -182,7 +182,7 @@ TEST(Config, TextIsEchoedWhole) {
 
 TEST(Config, WithAnotherValueOfAKey) {
   const Config before = config("seed = 1\n[train]\nrate = 0.1\nnames = [\"a\", \"b\"]\n");
-  const Config after = before.with("train", "rate", 0.25);
+  const Config after = before.with("train.rate", "0.25");
   EXPECT_DOUBLE_EQ(after.table("train").get<double>("rate"), 0.25);
   EXPECT_EQ(after.table("train").get<std::vector<std::string>>("names"),
             (std::vector<std::string>{"a", "b"}));
@@ -190,9 +190,16 @@ TEST(Config, WithAnotherValueOfAKey) {
   EXPECT_NO_THROW(after.finish());
   EXPECT_DOUBLE_EQ(before.table("train").get<double>("rate"), 0.1);
   EXPECT_DOUBLE_EQ(config(after.text()).table("train").get<double>("rate"), 0.25);
-  EXPECT_DOUBLE_EQ(before.with("model", "width", 2.0).table("model").get<double>("width"), 2.0);
-  EXPECT_THAT([&] { static_cast<void>(before.with("seed", "x", 1.0)); },
-              ThrowsMessage<IoError>(AllOf(HasSubstr("run.toml"), HasSubstr("seed"))));
+  EXPECT_EQ(before.with("seed", "2").get<int>("seed"), 2);
+  EXPECT_EQ(
+      before.with("model.net.widths", "[1, 2]").table("model").table("net").get<std::vector<int>>("widths"),
+      (std::vector<int>{1, 2}));
+  EXPECT_EQ(before.with("train.output", "runs/a b").table("train").get<std::string>("output"), "runs/a b");
+  EXPECT_EQ(before.with("train.output", "\"1\"").table("train").get<std::string>("output"), "1");
+  for (const char* path : {"seed.x", "", ".", "a.", ".a", "a..b"}) {
+    EXPECT_THAT([&] { static_cast<void>(before.with(path, "1")); },
+                ThrowsMessage<IoError>(AllOf(HasSubstr("run.toml"), HasSubstr(path))));
+  }
 }
 
 TEST(Config, LoadsFiles) {

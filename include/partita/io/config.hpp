@@ -37,9 +37,10 @@ class Config {
   void require(bool good, const std::string& key, const std::string& expectation) const;
   /// Throws IoError on the first key, in this table or below, that nothing has read.
   void finish() const;
-  /// The whole document again, in which `key` of the table `table` is `value`; without the comments and the
-  /// order of the text. Throws IoError if `table` is another thing than a table.
-  [[nodiscard]] Config with(const std::string& table, const std::string& key, double value) const;
+  /// The whole document again, in which the key at a dotted path ("training.seed") has a value: TOML, or text
+  /// that is none, which is a string; without the comments and the order of the text. Throws IoError for a
+  /// path with an empty part or one that leads through another thing than a table.
+  [[nodiscard]] Config with(const std::string& path, const std::string& value) const;
   /// The whole document as TOML text, as it is echoed into runs and checkpoints.
   [[nodiscard]] std::string text() const;
 

@@ -2,9 +2,11 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 #include "commands.hpp"
 #include "partita/base/device.hpp"
@@ -37,10 +39,19 @@ void add_model(const std::string& text, evaluation::ReproductionOptions& options
   options.models[text.substr(0, equals)] = text.substr(equals + 1);
 }
 
-/// A model called "lass" is behind the row of LASS where no other is named.
-void find_lass(evaluation::ReproductionOptions& options) {
+/// The models behind rows where no other is named and where they exist: words and names.
+constexpr std::array<std::pair<const char*, const char*>, 6> kUsualModels{{{"lass", "lass-drums-bass"},
+                                                                           {"demucs", "demucs-drums-bass"},
+                                                                           {"sum", "drums-bass-sum"},
+                                                                           {"mean", "drums-bass-mean"},
+                                                                           {"min", "drums-bass-min"},
+                                                                           {"max", "drums-bass-max"}}};
+
+void add_usual_models(evaluation::ReproductionOptions& options) {
   for (const auto& path : io::list_models()) {
-    if (path.filename() == "lass") options.models.emplace("lass", path.string());
+    for (const auto& [word, name] : kUsualModels) {
+      if (path.filename() == name) options.models.emplace(word, name);
+    }
   }
 }
 
@@ -91,7 +102,7 @@ void reproduce(ReproduceArguments& arguments, const Context& context) {
   check_outputs(arguments, tables);
   evaluation::ReproductionOptions& options = arguments.options;
   for (const auto& model : arguments.models) add_model(model, options);
-  find_lass(options);
+  add_usual_models(options);
   options.solver = diffusion::parse_solver(arguments.sampler);
   options.device = parse_device(arguments.device);
   if (options.sounds.empty()) options.sounds = arguments.output / "sounds";
@@ -140,8 +151,9 @@ void add_measuring_options(CLI::App& command, ReproduceArguments& a) {
   add_sampler_option(command, a.sampler);
   command.add_option(
       "--model", a.models,
-      "WORD=NAME: the model behind a row; words are ours (default drums-bass), lass (the model "
-      "called lass, where there is one), demucs (table 2), sum, mean, min, max (table 3)");
+      "WORD=NAME: the model behind a row; words are ours (default drums-bass), lass, demucs (table 2; "
+      "default lass-drums-bass, demucs-drums-bass where there is one), sum, mean, min, max (table 3; default "
+      "drums-bass-sum and so on where there is one)");
   add_names_option(command, "--codecs", a.options.codecs, "codecs of table 1")->capture_default_str();
   add_names_option(
       command, "--embeddings", a.options.embeddings,

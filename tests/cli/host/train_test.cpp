@@ -128,6 +128,20 @@ class Trained : public CommandLine {
 
 constexpr const char* kTwentySteps = "autoencoder_steps = 10\ndiffusion_steps = 10\ncheckpoint_every = 10\n";
 
+TEST_F(Trained, SettingsInPlaceOfTheConfigurations) {
+  configure("one", "autoencoder_steps = 0\ndiffusion_steps = 2\ncheckpoint_every = 1\n");
+  Words more = training("one");
+  more.insert(more.end(), {"--set", "training.output=another", "--set", "model.comp_function=max"});
+  expect_done(run(more));
+  EXPECT_FALSE(std::filesystem::exists(in("one")));
+  EXPECT_THAT(bytes_of(in("another") / "model" / "model.toml"), HasSubstr("max"));
+  const auto refused = [&](const std::string& setting, const std::string& part) {
+    expect_failure(run({"train", "decomposition", "--set", setting, "one.toml"}), 2, {part});
+  };
+  refused("model.comp_function", "TABLE.KEY=VALUE");
+  refused("=max", "TABLE.KEY=VALUE");
+}
+
 TEST_F(Trained, DecompositionKilledTwentyTimesEndsTheSame) {
   const std::string keys =
       "autoencoder_steps = 400\ndiffusion_steps = 400\ncheckpoint_every = 7\nvalidate_every = 50\n";
