@@ -47,13 +47,17 @@ struct RecompositionFigures {
   std::vector<RhythmRow> rhythm;
 };
 
-/// Writes the sets below `folder` and measures them; the seed is the recomposer's. Throws as
+/// Writes mixtures made from nothing into `folder`, as many and as long as the clips. Throws as
 /// `write_recompositions`.
-[[nodiscard]] RecompositionFigures evaluate_recomposition(recomposition::Recomposer& recomposer,
-                                                          const std::vector<Clip>& clips,
-                                                          const std::filesystem::path& folder,
-                                                          const std::vector<Embedding>& embeddings,
-                                                          Progress& progress);
+void write_generations(recomposition::Recomposer& recomposer, const std::vector<Clip>& clips,
+                       const std::filesystem::path& folder, Progress& progress);
+
+/// Writes the sets below `folder` and measures them, and the sounds of `more` folders by the same Fréchet
+/// distances; the seed is the recomposer's. Throws as `write_recompositions`.
+[[nodiscard]] RecompositionFigures evaluate_recomposition(
+    recomposition::Recomposer& recomposer, const std::vector<Clip>& clips,
+    const std::filesystem::path& folder, const std::vector<Embedding>& embeddings, Progress& progress,
+    const std::vector<std::filesystem::path>& more = {});
 
 [[nodiscard]] io::Json to_json(const RhythmRow& row);
 /// {"generation", "diversity", "rhythm"}

@@ -25,8 +25,8 @@ struct ReproductionOptions {
   std::uint64_t seed = 0;
   torch::Device device = torch::kCPU;
   /// Models by what they stand for: "ours" (tables 2, 4 and 5), "lass", "demucs" (table 2), "sum", "mean",
-  /// "min", "max" (table 3; "ours" where it is none and its operator is that). Without a model a row has no
-  /// figure.
+  /// "min", "max" (table 3; "ours" where it is none and its operator is that), "unconditional" (table 4: a
+  /// model whose prior was trained with p_mask = 1). Without a model a row has no figure.
   std::map<std::string, std::string> models{{"ours", "drums-bass"}};
   std::vector<std::string> codecs{"encodec_24khz", "mel"};    ///< table 1
   std::vector<std::string> embeddings{"mel", "mel-patches"};  ///< tables 1 and 4

@@ -40,12 +40,14 @@ void add_model(const std::string& text, evaluation::ReproductionOptions& options
 }
 
 /// The models behind rows where no other is named and where they exist: words and names.
-constexpr std::array<std::pair<const char*, const char*>, 6> kUsualModels{{{"lass", "lass-drums-bass"},
-                                                                           {"demucs", "demucs-drums-bass"},
-                                                                           {"sum", "drums-bass-sum"},
-                                                                           {"mean", "drums-bass-mean"},
-                                                                           {"min", "drums-bass-min"},
-                                                                           {"max", "drums-bass-max"}}};
+constexpr std::array<std::pair<const char*, const char*>, 7> kUsualModels{
+    {{"lass", "lass-drums-bass"},
+     {"demucs", "demucs-drums-bass"},
+     {"sum", "drums-bass-sum"},
+     {"mean", "drums-bass-mean"},
+     {"min", "drums-bass-min"},
+     {"max", "drums-bass-max"},
+     {"unconditional", "drums-bass-unconditional"}}};
 
 void add_usual_models(evaluation::ReproductionOptions& options) {
   for (const auto& path : io::list_models()) {
@@ -53,6 +55,7 @@ void add_usual_models(evaluation::ReproductionOptions& options) {
       if (path.filename() == name) options.models.emplace(word, name);
     }
   }
+  std::erase_if(options.models, [](const auto& model) { return model.second == "none"; });
 }
 
 /// The tables asked for, in the paper's order.
@@ -151,9 +154,11 @@ void add_measuring_options(CLI::App& command, ReproduceArguments& a) {
   add_sampler_option(command, a.sampler);
   command.add_option(
       "--model", a.models,
-      "WORD=NAME: the model behind a row; words are ours (default drums-bass), lass, demucs (table 2; "
+      "WORD=NAME: the model behind a row, or none; words are ours (default drums-bass), lass, demucs (table "
+      "2; "
       "default lass-drums-bass, demucs-drums-bass where there is one), sum, mean, min, max (table 3; default "
-      "drums-bass-sum and so on where there is one)");
+      "drums-bass-sum and so on where there is one), unconditional (table 4; default "
+      "drums-bass-unconditional where there is one)");
   add_names_option(command, "--codecs", a.options.codecs, "codecs of table 1")->capture_default_str();
   add_names_option(
       command, "--embeddings", a.options.embeddings,

@@ -53,7 +53,7 @@ class Writer {
     const auto candidate = [&](const torch::Tensor& latents) {
       save(sets_.candidates[set++] / file(clip), heard(latents));
     };
-    candidate(components(made(own.z, recomposition::Mask(names().size(), true), clip)));
+    from_nothing(clip, sets_.candidates[set++]);
     for (std::int64_t k = 0; k < parts(); ++k) {
       recomposition::Mask mask(names().size(), true);
       mask[static_cast<std::size_t>(k)] = false;
@@ -74,6 +74,12 @@ class Writer {
       mixed[k].slice(1, 0, frames).copy_(other.z[k].slice(1, 0, frames));
     }
     candidate(components(mixed));
+  }
+
+  /// A mixture as long as the clip.
+  void from_nothing(std::size_t clip, const fs::path& folder) {
+    const recomposition::Mask all(names().size(), true);
+    save(folder / file(clip), heard(components(made(encoded_[clip].z, all, clip))));
   }
 
   RecompositionSets finish() {
@@ -180,12 +186,29 @@ RecompositionSets write_recompositions(recomposition::Recomposer& recomposer, co
   return writer.finish();
 }
 
+void write_generations(recomposition::Recomposer& recomposer, const std::vector<Clip>& clips,
+                       const fs::path& folder, Progress& progress) {
+  check(recomposer, clips);
+  const torch::NoGradGuard no_grad;
+  Writer writer(recomposer, clips, folder);
+  progress.begin("generating", static_cast<std::int64_t>(clips.size()), "clips");
+  for (std::size_t clip = 0; clip < clips.size(); ++clip) {
+    throw_if_interrupted();
+    writer.encode(clip);
+    writer.from_nothing(clip, folder);
+    progress.advance(1);
+  }
+  progress.end();
+}
+
 RecompositionFigures evaluate_recomposition(recomposition::Recomposer& recomposer,
                                             const std::vector<Clip>& clips, const fs::path& folder,
-                                            const std::vector<Embedding>& embeddings, Progress& progress) {
+                                            const std::vector<Embedding>& embeddings, Progress& progress,
+                                            const std::vector<fs::path>& more) {
   const RecompositionSets sets = write_recompositions(recomposer, clips, folder, progress);
   const std::uint64_t seed = recomposer.options().separator.seed;
   std::vector<SoundSet> candidates;
+  for (const auto& set : more) candidates.push_back(sounds_from_folder(set));
   for (const auto& set : sets.candidates) candidates.push_back(sounds_from_folder(set));
   RecompositionFigures figures;
   for (const Embedding& embedding : embeddings) {

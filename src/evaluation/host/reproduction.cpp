@@ -50,8 +50,11 @@ const std::vector<Separated> kOperators{{"Sum", "sum", {"1.87820 (0.13418)", "3.
                                         {"Min", "min", {"2.54182 (0.17714)", "4.5 (0.1)"}},
                                         {"Max", "max", {"2.43302 (0.17510)", "4.3 (0.1)"}}};
 
+constexpr const char* kUnconditionalSet = "unconditional-model";
+
 /// A row of table 4: the set of sounds it measures.
 const std::vector<Separated> kGenerated{
+    {"Unconditional model", kUnconditionalSet, {"0.09", "0.09", "0.06", "0.06"}},
     {"p_mask = 0.8", "unconditional", {"0.12", "0.11", "0.08", "0.07"}},
     {"Bass (drums given)", "given-drums", {"0.03", "0.03", "0.01", "0.01"}},
     {"Drums (bass given)", "given-bass", {"0.09", "0.08", "0.05", "0.05"}},
@@ -213,7 +216,7 @@ std::string to_text(const FadRow& row) {
 std::vector<std::string> Reproduction::tables() { return {"table1", "table2", "table3", "table4", "table5"}; }
 
 Reproduction::Reproduction(ReproductionOptions options) : options_(std::move(options)) {
-  const std::set<std::string> known{"ours", "lass", "demucs", "sum", "mean", "min", "max"};
+  const std::set<std::string> known{"ours", "lass", "demucs", "sum", "mean", "min", "max", "unconditional"};
   for (const auto& [word, name] : options_.models) {
     if (!known.contains(word)) {
       fail<UsageError>("no table has a row for '{}'; expected one of {}", word, fmt::join(known, ", "));
@@ -443,11 +446,19 @@ Table Reproduction::table3(Progress& progress) {
 }
 
 const RecompositionFigures& Reproduction::recomposed(Progress& progress) {
-  if (!recomposed_) {
-    recomposition::Recomposer recomposer(io::ModelFolder(io::find_model(model_for("ours").value())),
-                                         recomposer_options(), options_.device);
-    recomposed_ = evaluate_recomposition(recomposer, clips_, options_.sounds, embeddings_, progress);
+  if (recomposed_) return *recomposed_;
+  const auto prior_of = [this](const std::string& model) {
+    return recomposition::Recomposer(io::ModelFolder(io::find_model(model)), recomposer_options(),
+                                     options_.device);
+  };
+  std::vector<std::filesystem::path> more;
+  if (const auto model = model_for("unconditional")) {
+    more.push_back(options_.sounds / kUnconditionalSet);
+    recomposition::Recomposer alone = prior_of(*model);
+    write_generations(alone, clips_, more.front(), progress);
   }
+  recomposition::Recomposer recomposer = prior_of(model_for("ours").value());
+  recomposed_ = evaluate_recomposition(recomposer, clips_, options_.sounds, embeddings_, progress, more);
   return *recomposed_;
 }
 
@@ -458,7 +469,6 @@ Table Reproduction::table4(Progress& progress) {
     table.here.push_back(fmt::format("original, {}", embedding.name));
     table.here.push_back(fmt::format("encoded, {}", embedding.name));
   }
-  table.rows.push_back({"Unconditional model", {"0.09", "0.09", "0.06", "0.06"}, {}, kNoModel});
   if (!model_for("ours")) {
     for (const auto& row : kGenerated) table.rows.push_back({row.label, row.paper, {}, kNoModel});
     return table;
@@ -467,10 +477,9 @@ Table Reproduction::table4(Progress& progress) {
   for (const auto& row : kGenerated) {
     Cells here;
     for (const auto& figures : found.generation) {
-      const FadRow* fad = row_of(figures, row.name);
-      here.push_back(fad != nullptr ? to_text(*fad) : "");
+      if (const FadRow* fad = row_of(figures, row.name)) here.push_back(to_text(*fad));
     }
-    table.rows.push_back({row.label, row.paper, here, ""});
+    table.rows.push_back({row.label, row.paper, here, here.empty() ? kNoModel : ""});
   }
   Cells halves;
   for (const auto& figures : found.generation) {

@@ -47,7 +47,8 @@ TEST_F(Reproduce, AllTablesWithTheirFilesAndTheirSections) {
   bare.environment = {{"PARTITA_HOME", in("nobody").string()}};  // no codec's weights
   const Finished finished =
       run(words({"--all", "--store", "store", "--count", "5", "--markdown", "docs/results.md", "--model",
-                 "demucs=" + (models / "demucs").string()}),
+                 "demucs=" + (models / "demucs").string(), "--model", "lass=none", "--model", "max=none",
+                 "--model", "unconditional=" + (models / "composing").string()}),
           bare);
   expect_done(finished);
   EXPECT_THAT(finished.err, HasSubstr("3 clips are measured, 5 were asked for"));
@@ -74,6 +75,9 @@ TEST_F(Reproduce, AllTablesWithTheirFilesAndTheirSections) {
   EXPECT_EQ(row(table("table2"), "Demucs").at("note"), "tiny-demucs");
   EXPECT_TRUE(row(table("table3"), "Max").at("here").is_null());
   EXPECT_EQ(row(table("table4"), "p_mask = 0.8").at("here").size(), 4U);
+  EXPECT_EQ(row(table("table4"), "Unconditional model").at("here"),
+            row(table("table4"), "p_mask = 0.8").at("here"))
+      << "the same model by another name";
   EXPECT_EQ(row(table("table5"), "Real drums").at("paper").at("MS-STFT"), "13.6 (0.4)");
   const Json separated = table("table2");
   EXPECT_EQ(separated.at("figures").at("systems")[1].at("rows")[0].at("figures").at("clip").size(), 3U)
