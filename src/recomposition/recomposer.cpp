@@ -71,6 +71,12 @@ torch::Tensor Recomposer::recompose(const torch::Tensor& z, const Mask& mask, st
   return recomposition::recompose(prior_, z, mask, options_.how, options_.separator.seed, index);
 }
 
+torch::Tensor Recomposer::noise(std::int64_t frames, std::uint64_t index) const {
+  const torch::NoGradGuard no_grad;
+  const torch::Generator generator = make_generator(options_.separator.seed, "noise", index);
+  return prior_->restored(form().noise(frames, generator).to(device_));
+}
+
 torch::Tensor Recomposer::components(const torch::Tensor& z, std::uint64_t first) {
   const torch::NoGradGuard no_grad;
   const std::int64_t stride = latent_stride();

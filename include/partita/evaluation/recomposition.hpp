@@ -25,15 +25,17 @@ struct RhythmRow {
 
 /// What a prior makes of clips, written as sets of sounds for the tables of the paper's section 4.2.
 struct RecompositionSets {
-  std::filesystem::path original, encoded;        ///< the mixtures, and what the decomposition makes of them
-  std::vector<std::filesystem::path> candidates;  ///< "unconditional", "given-<part>", "noise", "shuffled"
-  std::filesystem::path real_parts, made_parts;   ///< <clip>/<part>.wav
+  std::filesystem::path original, encoded;  ///< the mixtures, and what the decomposition makes of them
+  /// "unconditional", "given-<part>", "noise", "clip-noise", "shuffled"
+  std::vector<std::filesystem::path> candidates;
+  std::filesystem::path real_parts, made_parts;  ///< <clip>/<part>.wav
   std::vector<RhythmRow> rhythm;
 };
 
 /// Writes below `folder`, a file a clip: the clips' mixtures; these encoded and decoded again; mixtures made
 /// from nothing; mixtures with one part kept and the others made, for each part; and, to compare, mixtures of
-/// latents that are noise and of parts from different clips. Made and real parts lie apart, for their
+/// latents that are noise, with the statistics of all songs and with those of each clip, and of parts from
+/// different clips. Made and real parts lie apart, for their
 /// diversity. The clips are at the codec's rate, with references under the names of the recomposer's
 /// components. Throws EvaluationError for other clips.
 [[nodiscard]] RecompositionSets write_recompositions(recomposition::Recomposer& recomposer,

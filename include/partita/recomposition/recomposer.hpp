@@ -39,6 +39,9 @@ class Recomposer {
   [[nodiscard]] torch::Tensor encode(const torch::Tensor& x);
   /// `recompose` under this seed; variation `index`.
   [[nodiscard]] torch::Tensor recompose(const torch::Tensor& z, const Mask& mask, std::uint64_t index);
+  /// z that is normal noise with the mean and deviation that latents have over all songs
+  /// `[component, channel, frame]`: where `recompose` starts from.
+  [[nodiscard]] torch::Tensor noise(std::int64_t frames, std::uint64_t index) const;
   /// z as latents of the codec `[component, channel, frame]`, frame · latent_stride() of them: windows,
   /// cross-faded. `first` numbers the windows of one long z that is decoded piece by piece.
   [[nodiscard]] torch::Tensor components(const torch::Tensor& z, std::uint64_t first = 0);

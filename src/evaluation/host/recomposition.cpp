@@ -67,7 +67,8 @@ class Writer {
       own.made.push_back(onsets(apart[k]));
     }
     save_parts(sets_.made_parts, clip, apart);
-    candidate(components(noise(own.z, clip)));
+    candidate(components(recomposer_.noise(own.z.size(2), clip)));
+    candidate(components(clip_noise(own.z, clip)));
     torch::Tensor mixed = own.z.clone();
     const std::int64_t frames = std::min(own.z.size(2), other.z.size(2));
     for (std::int64_t k = 1; k < parts(); ++k) {
@@ -95,7 +96,7 @@ class Writer {
   [[nodiscard]] std::vector<std::string> sets() const {
     std::vector<std::string> all{"unconditional"};
     for (const std::string& name : names()) all.push_back("given-" + name);
-    all.insert(all.end(), {"noise", "shuffled"});
+    all.insert(all.end(), {"noise", "clip-noise", "shuffled"});
     return all;
   }
   [[nodiscard]] static std::string file(std::size_t clip) { return fmt::format("{:04}.wav", clip); }
@@ -105,9 +106,9 @@ class Writer {
     return recomposer_.recompose(z, mask, clip);
   }
   /// Normal numbers with the mean and deviation of each component's latents in this clip.
-  [[nodiscard]] torch::Tensor noise(const torch::Tensor& z, std::size_t clip) const {
+  [[nodiscard]] torch::Tensor clip_noise(const torch::Tensor& z, std::size_t clip) const {
     const torch::Tensor drawn = recomposer_.form().noise(
-        z.size(2), make_generator(recomposer_.options().separator.seed, "noise", clip));
+        z.size(2), make_generator(recomposer_.options().separator.seed, "clip noise", clip));
     return z.mean(2, true) + drawn * z.std(at::IntArrayRef{2}, false, true);
   }
   /// `[component, channel, frame]` in the codec's space.

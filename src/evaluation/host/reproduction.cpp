@@ -59,6 +59,7 @@ const std::vector<Separated> kGenerated{
     {"Bass (drums given)", "given-drums", {"0.03", "0.03", "0.01", "0.01"}},
     {"Drums (bass given)", "given-bass", {"0.09", "0.08", "0.05", "0.05"}},
     {"noise as latents", "noise", {}},
+    {"noise with each clip's own mean and deviation", "clip-noise", {}},
     {"parts of different clips", "shuffled", {}}};
 
 struct Varied {

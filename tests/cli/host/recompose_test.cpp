@@ -66,8 +66,8 @@ TEST_F(Recompose, EvaluationMeasuresEverySetThatItWrites) {
   EXPECT_EQ(found["clips"], 3);
   ASSERT_EQ(found["generation"].size(), 2U) << "against the original and the encoded clips";
   ASSERT_EQ(found["rhythm"].size(), 6U);
-  for (const char* set :
-       {"original", "encoded", "unconditional", "given-drums", "given-bass", "noise", "shuffled"}) {
+  for (const char* set : {"original", "encoded", "unconditional", "given-drums", "given-bass", "noise",
+                          "clip-noise", "shuffled"}) {
     const audio::Waveform clip = audio::read_waveform(in("sets") / set / "0002.wav");
     EXPECT_EQ(clip.samples.sizes(), (std::vector<std::int64_t>{1, support::kTinyClipSamples})) << set;
   }
