@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "partita/io/atomic_file.hpp"
@@ -79,6 +80,20 @@ torch::Tensor shard_tensor(const io::SafetensorsFile& file, const fs::path& path
   }
   return tensor;
 }
+
+/// Adds the nanoseconds that it lives to a sum.
+class Stopwatch {
+ public:
+  explicit Stopwatch(std::atomic<std::int64_t>& sum) : sum_(sum) {}
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+  ~Stopwatch() { sum_ += std::chrono::nanoseconds(Clock::now() - start_).count(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::atomic<std::int64_t>& sum_;
+  Clock::time_point start_ = Clock::now();
+};
 
 }  // namespace
 
@@ -157,6 +172,7 @@ torch::Tensor LatentStore::mixtures(const std::vector<std::int64_t>& clips) cons
 torch::Tensor LatentStore::mixture_crops(const std::vector<std::int64_t>& clips,
                                          const std::vector<std::int64_t>& offsets,
                                          std::int64_t frames) const {
+  const Stopwatch stopwatch(*read_);
   std::vector<torch::Tensor> rows;
   rows.reserve(clips.size());
   for (std::size_t i = 0; i < clips.size(); ++i) {
@@ -170,6 +186,7 @@ torch::Tensor LatentStore::mixture_crops(const std::vector<std::int64_t>& clips,
 }
 
 torch::Tensor LatentStore::sources(const std::vector<std::int64_t>& clips) const {
+  const Stopwatch stopwatch(*read_);
   if (!keeps_sources(info_)) {
     fail<DataError>(
         "the store has no source latents: it was prepared from mixtures without stems, or packed");
@@ -209,6 +226,7 @@ torch::Tensor LatentStore::sound(std::int64_t clip, std::int64_t index) const {
 torch::Tensor LatentStore::audio_crops(const std::vector<std::int64_t>& clips,
                                        const std::vector<std::int64_t>& sounds,
                                        const std::vector<std::int64_t>& offsets, std::int64_t length) const {
+  const Stopwatch stopwatch(*read_);
   std::vector<torch::Tensor> rows;
   rows.reserve(clips.size());
   for (std::size_t i = 0; i < clips.size(); ++i) {

@@ -30,6 +30,7 @@ class DecompositionObjective final : public Objective {
   [[nodiscard]] const std::vector<Stage>& stages() const override { return stages_; }
   void begin_stage(const std::string& name) override;
   [[nodiscard]] std::int64_t clips() const override { return train_.size(); }
+  [[nodiscard]] double seconds_read() const override { return train_.seconds_read(); }
   torch::Tensor loss(const Slice& slice) override;
   std::string explain(std::int64_t first, std::int64_t last) override;
   Validation validate() override;

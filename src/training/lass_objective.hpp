@@ -30,6 +30,7 @@ class LassObjective final : public Objective {
   [[nodiscard]] const std::vector<Stage>& stages() const override { return stages_; }
   void begin_stage(const std::string& name) override { of_priors_ = name == kLassPriorsStage; }
   [[nodiscard]] std::int64_t clips() const override { return train_.size(); }
+  [[nodiscard]] double seconds_read() const override { return train_.seconds_read(); }
   torch::Tensor loss(const Slice& slice) override;
   std::string explain(std::int64_t first, std::int64_t last) override;
   /// "loss": of the VQ-VAE the mean squared error of mixtures and sources, "perplexity" of its codes beside

@@ -54,6 +54,7 @@ double Loop::minutes_now() const { return minutes_before_ + minutes_since(starte
 bool Loop::run(Progress& progress) {
   started_ = logged_at_ = Clock::now();
   logged_step_ = step_;
+  logged_read_ = objective_.seconds_read();
   progress.begin("training", std::max<std::int64_t>(0, total_steps() - step_), "step");
   try {
     const bool done = train(progress);
@@ -176,11 +177,13 @@ void Loop::write_log() {
              {"gradient_norm", norm},
              {"learning_rate", rate_},
              {"examples_per_second", speed},
-             {"minutes", minutes_now()}});
+             {"minutes", minutes_now()},
+             {"reading", (objective_.seconds_read() - logged_read_) / std::max(seconds, 1e-9)}});
   note_ = fmt::format("loss {:.4f}", loss);
   loss_sum_ = norm_sum_ = torch::Tensor();
   logged_step_ = step_;
   logged_at_ = Clock::now();
+  logged_read_ = objective_.seconds_read();
 }
 
 void Loop::validate() {

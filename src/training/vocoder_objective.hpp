@@ -42,6 +42,7 @@ class VocoderObjective final : public Objective {
   void begin_stage(const std::string& name) override { adversarial_ = name == kAdversarialStage; }
   /// Sounds: each kept clip's mixture and sources.
   [[nodiscard]] std::int64_t clips() const override { return train_.audio_clips() * train_.sounds(); }
+  [[nodiscard]] double seconds_read() const override { return train_.seconds_read(); }
   torch::Tensor loss(const Slice& slice) override;
   std::string explain(std::int64_t first, std::int64_t last) override;
   /// Means of ms_stft_distance: "loss" over all sounds, one a kind of sound, and Griffin-Lim's.

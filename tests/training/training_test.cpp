@@ -41,6 +41,17 @@ std::vector<std::string> losses(const fs::path& run) {
   return rows;
 }
 
+/// The last column of each row of a log: the share of the time that reading took.
+std::vector<double> reading(const fs::path& run) {
+  std::istringstream in(io::read_file(run / "log.csv"));
+  std::vector<double> shares;
+  std::string line;
+  std::getline(in, line);
+  EXPECT_THAT(line, ::testing::EndsWith(",reading"));
+  while (std::getline(in, line)) shares.push_back(std::stod(line.substr(line.rfind(',') + 1)));
+  return shares;
+}
+
 double loss_of_row(const fs::path& run, std::size_t row) {
   std::istringstream in(losses(run).at(row));
   std::string step, stage, loss;
@@ -186,6 +197,9 @@ TEST(Training, OverfitsAFewClips) {
   text.replace(text.find("p_drop = 0.2"), 12, "p_drop = 0.0");
   train(text);
   EXPECT_LT(loss_of_row(folder / "run", 100), 0.5 * loss_of_row(folder / "run", 1));
+  const std::vector<double> shares = reading(folder / "run");
+  EXPECT_EQ(shares.size(), 100U);
+  EXPECT_THAT(shares, ::testing::Each(::testing::AllOf(::testing::Gt(0.0), ::testing::Lt(1.0))));
 }
 
 TEST(Training, ExportLoadsStrictly) {

@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -71,6 +72,9 @@ class LatentStore {
   /// All kept audio, that of clip i in row i: `[n, sample]` and `[n, source, sample]`, float32.
   [[nodiscard]] torch::Tensor mixture_audio() const;
   [[nodiscard]] torch::Tensor source_audio() const;
+  /// Seconds that `mixtures`, `mixture_crops`, `sources` and `audio_crops` have taken so far, of all copies
+  /// of this store.
+  [[nodiscard]] double seconds_read() const { return static_cast<double>(read_->load()) * 1e-9; }
 
  private:
   struct Shard : StoreClips {
@@ -87,6 +91,7 @@ class LatentStore {
   std::shared_ptr<codec::Codec> codec_;  ///< of a store of codes
   std::vector<Shard> shards_;
   std::int64_t size_ = 0;
+  std::shared_ptr<std::atomic<std::int64_t>> read_ = std::make_shared<std::atomic<std::int64_t>>(0);  ///< ns
 };
 
 /// Writes `<store>/<split>/<name>.safetensors`, atomically; audio in half precision where it comes so. Shards

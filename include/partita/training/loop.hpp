@@ -45,6 +45,8 @@ class Objective {
   virtual void begin_stage(const std::string& name) = 0;
   /// Clips in the training split: a run cannot go on with another number.
   [[nodiscard]] virtual std::int64_t clips() const = 0;
+  /// Seconds that reading them has taken so far.
+  [[nodiscard]] virtual double seconds_read() const = 0;
   /// The mean loss of a slice's examples, a scalar. What is random depends on the seed and the example alone;
   /// what the module draws itself comes from LibTorch's default generator, which the loop seeds.
   virtual torch::Tensor loss(const Slice& slice) = 0;
@@ -121,6 +123,7 @@ class Loop {
   std::int64_t stale_ = 0;            ///< validations since then
   bool stop_ = false, late_ = false;  ///< some rank was asked to stop, or is out of time
   Clock::time_point started_, logged_at_;
+  double logged_read_ = 0.0;           ///< seconds
   torch::Tensor loss_sum_, norm_sum_;  ///< since the last row of the log
   double rate_ = 0.0;
   std::string note_;
