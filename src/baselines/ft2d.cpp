@@ -1,8 +1,13 @@
 #include "partita/baselines/ft2d.hpp"
 
+#include <ATen/Parallel.h>
 #include <torch/fft.h>
 #include <torch/types.h>
 
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <span>
 #include <vector>
 
 #include "background.hpp"
@@ -14,29 +19,61 @@ namespace {
 
 constexpr double kLeast = 1e-7;  // nussl's, wherever it divides
 
-/// How much each point of a transform (its zero in the middle) stands out of its neighbourhood along the
-/// last axis: 0 where it is no local maximum, 1 for the one that does most.
-torch::Tensor peaks(const torch::Tensor& data, std::int64_t neighbourhood) {
-  const torch::Tensor padded = mirrored(data, neighbourhood / 2).unsqueeze(1);
-  const torch::Tensor highest = torch::max_pool1d(padded, neighbourhood, 1).squeeze(1);
-  const torch::Tensor mean = torch::avg_pool1d(padded, neighbourhood, 1).squeeze(1);
-  const torch::Tensor mean_square = torch::avg_pool1d(padded.square(), neighbourhood, 1).squeeze(1);
-  const torch::Tensor deviation = (mean_square - mean.square()).clamp_min(0.0).sqrt() + kLeast;
-  const torch::Tensor height = ((highest - mean) / deviation) * (data == highest);
-  const torch::Tensor relative = height / (height.max() + kLeast);
-  return torch::maximum(relative, relative.flip({1}));
+/// How far each of a row, given with `width / 2` more at each end, stands out of its neighbourhood: 0 where
+/// it is no local maximum.
+void heights(std::span<const double> row, std::size_t width, std::span<double> result) {
+  std::vector<double> squares(row.size()), mean(result.size()), mean_square(result.size());
+  std::transform(row.begin(), row.end(), squares.begin(), [](double value) { return value * value; });
+  over_windows(
+      row, width, [](double a, double b) { return std::max(a, b); }, result);
+  over_windows(row, width, std::plus<>(), mean);
+  over_windows(squares, width, std::plus<>(), mean_square);
+  const double part = 1.0 / static_cast<double>(width);
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    const double level = mean[i] * part;
+    const double deviation = std::sqrt(std::max(0.0, mean_square[i] * part - level * level)) + kLeast;
+    result[i] = row[i + width / 2] == result[i] ? (result[i] - level) / deviation : 0.0;
+  }
+}
+
+/// The heights of magnitudes `[row, frequency]` along the second axis, whose zero is the first; of what
+/// stands at places that mirror each other on the axis with its zero in the middle, both get the larger one.
+torch::Tensor peaks(const torch::Tensor& magnitude, std::int64_t neighbourhood) {
+  torch::Tensor result = torch::empty_like(magnitude);
+  const double scale = 1.0 / (magnitude.max().item<double>() + kLeast);
+  const std::int64_t n = magnitude.size(1), half = neighbourhood / 2, shift = (n + 1) / 2;
+  for (std::int64_t i = 0; i < magnitude.size(0); ++i) {
+    const double* in = magnitude.data_ptr<double>() + i * n;
+    double* out = result.data_ptr<double>() + i * n;
+    std::vector<double> row(static_cast<std::size_t>(n + 2 * half)), found(static_cast<std::size_t>(n));
+    for (std::int64_t place = -half; place < n + half; ++place) {
+      row[static_cast<std::size_t>(place + half)] = scale * in[(mirrored(place, n) + shift) % n];
+    }
+    heights(row, static_cast<std::size_t>(neighbourhood), found);
+    for (std::int64_t place = 0; place < n; ++place) {
+      out[(place + shift) % n] =
+          std::max(found[static_cast<std::size_t>(place)], found[static_cast<std::size_t>(n - 1 - place)]);
+    }
+  }
+  return result.div_(result.max().item<double>() + kLeast);
+}
+
+/// The 2-D Fourier transform of a real matrix, whole: half of it is computed, the rest its mirror image.
+torch::Tensor transform_of(const torch::Tensor& matrix) {
+  const torch::Tensor half = torch::fft::rfft2(matrix);
+  const std::int64_t missing = matrix.size(1) - half.size(1);
+  const torch::Tensor rest = half.narrow(1, 1, missing).flip({0, 1}).roll(1, 0).conj();
+  return torch::cat({half, rest}, 1);
 }
 
 /// One channel, `[bin, frame]`.
 torch::Tensor background(const torch::Tensor& magnitude, std::int64_t neighbourhood) {
   throw_if_interrupted();
-  const torch::Tensor transform = torch::fft::fft2(magnitude);
-  torch::Tensor data = torch::fft::fftshift(transform.abs());
-  data = data / (data.max() + kLeast);
-  const torch::Tensor repeating = transform * torch::fft::ifftshift(peaks(data, neighbourhood));
+  torch::Tensor transform = transform_of(magnitude);
+  transform.mul_(peaks(transform.abs(), neighbourhood));
   const torch::Tensor whole = magnitude + kLeast;
-  const torch::Tensor share = torch::minimum(torch::fft::ifft2(repeating).abs(), whole) / whole;
-  return share / (share + kLeast).max();
+  torch::Tensor share = torch::fft::ifft2(transform).abs().clamp_max_(whole).div_(whole);
+  return share.div_(share.max().item<double>() + kLeast);
 }
 
 }  // namespace
@@ -46,12 +83,13 @@ torch::Tensor ft2d_background(const torch::Tensor& magnitude, const Ft2dOptions&
   if (options.neighbourhood < 1 || options.neighbourhood % 2 == 0) {
     fail<BaselineError>("ft2d: the neighbourhood must be odd and positive, found {}", options.neighbourhood);
   }
-  const torch::NoGradGuard no_gradient;
-  std::vector<torch::Tensor> masks;
-  for (const torch::Tensor& channel : magnitude.to(torch::kCPU, torch::kFloat64).unbind(0)) {
-    masks.push_back(background(channel, options.neighbourhood));
-  }
-  return torch::stack(masks);
+  const torch::Tensor precise = magnitude.to(torch::kCPU, torch::kFloat64);
+  torch::Tensor masks = torch::empty(precise.sizes(), precise.options());
+  at::parallel_for(0, precise.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
+    const torch::NoGradGuard no_gradient;
+    for (std::int64_t i = begin; i < end; ++i) masks[i] = background(precise[i], options.neighbourhood);
+  });
+  return masks;
 }
 
 Baseline ft2d(const Ft2dOptions& options) {

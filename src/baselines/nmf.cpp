@@ -1,5 +1,6 @@
 #include "partita/baselines/nmf.hpp"
 
+#include <ATen/Parallel.h>
 #include <torch/types.h>
 
 #include <cmath>
@@ -16,8 +17,10 @@ namespace {
 /// scikit-learn's, in place of a denominator of zero.
 constexpr float kEpsilon = std::numeric_limits<float>::epsilon();
 
-torch::Tensor ratio(const torch::Tensor& numerator, const torch::Tensor& denominator) {
-  return numerator / denominator.masked_fill(denominator == 0.0, kEpsilon);
+/// Multiplies a factor by its update, and spends the denominator.
+void update(const torch::Tensor& factor, const torch::Tensor& numerator, const torch::Tensor& denominator) {
+  denominator.masked_fill_(denominator == 0.0, kEpsilon);
+  factor.mul_(numerator).div_(denominator);
 }
 
 /// The mean bin of what factors make together; the highest where they make nothing.
@@ -31,6 +34,30 @@ double centroid(const Factors& factors) {
 Factors chosen(const Factors& factors, const torch::Tensor& which) {
   const torch::Tensor index = which.nonzero().squeeze(1);
   return {factors.activations.index_select(1, index), factors.templates.index_select(0, index)};
+}
+
+/// Frames that a thread takes at once: they stay in its cache from the activations' update to the templates'.
+constexpr std::int64_t kFrames = 256;
+
+/// One round of updates in place. Activations change frame by frame, templates by sums over all frames.
+void update_both(const torch::Tensor& matrix, const Factors& factors) {
+  const auto& [w, h] = factors;
+  const std::int64_t blocks = (matrix.size(0) + kFrames - 1) / kFrames;
+  const torch::Tensor turned = h.t(), gram = h.mm(turned);
+  const torch::Tensor numerators = torch::empty({blocks, h.size(0), h.size(1)}, h.options());
+  const torch::Tensor grams = torch::empty({blocks, h.size(0), h.size(0)}, h.options());
+  at::parallel_for(0, blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+    const torch::NoGradGuard no_gradient;
+    for (std::int64_t i = begin; i < end; ++i) {
+      const torch::Tensor frames = matrix.slice(0, i * kFrames, (i + 1) * kFrames);
+      const torch::Tensor active = w.slice(0, i * kFrames, (i + 1) * kFrames);
+      update(active, frames.mm(turned), active.mm(gram));
+      torch::Tensor numerator = numerators[i], own_gram = grams[i];
+      torch::mm_out(numerator, active.t(), frames);
+      torch::mm_out(own_gram, active.t(), active);
+    }
+  });
+  update(h, numerators.sum(0), grams.sum(0).mm(h));
 }
 
 torch::Tensor product(const Factors& factors) { return factors.activations.mm(factors.templates); }
@@ -51,17 +78,17 @@ Factors random_factors(const torch::Tensor& matrix, std::int64_t templates, std:
 }
 
 Factors nmf(const torch::Tensor& matrix, Factors factors, std::int64_t iterations) {
-  auto& [w, h] = factors;
+  const auto& [w, h] = factors;
   if (w.dim() != 2 || h.dim() != 2 || w.size(0) != matrix.size(0) || h.size(1) != matrix.size(1) ||
       w.size(1) != h.size(0)) {
     fail<BaselineError>("nmf: expected factors of a matrix {}, found {} and {}", c10::str(matrix.sizes()),
                         c10::str(w.sizes()), c10::str(h.sizes()));
   }
   const torch::NoGradGuard no_gradient;
+  factors = {w.clone(), h.clone()};
   for (std::int64_t i = 0; i < iterations; ++i) {
     throw_if_interrupted();
-    w = w * ratio(matrix.mm(h.t()), w.mm(h.mm(h.t())));
-    h = h * ratio(w.t().mm(matrix), w.t().mm(w).mm(h));
+    update_both(matrix, factors);
   }
   return factors;
 }

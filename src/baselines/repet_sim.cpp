@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <span>
 #include <vector>
 
 #include "background.hpp"
+#include "median_network.hpp"
 #include "partita/base/interrupt.hpp"
 
 namespace partita::baselines {
@@ -16,39 +18,77 @@ namespace {
 
 constexpr double kLeastMagnitude = 1e-16;  // nussl's
 
-/// Cosine similarities of the frames of `[bin, frame]`, 0 for silent ones: `[frame, frame]`.
+/// Cosine similarities of the frames of `[bin, frame]`, 0 for silent ones: `[frame, frame]`. Those of two
+/// frames are computed once.
 torch::Tensor cosine_similarity(const torch::Tensor& magnitude) {
+  constexpr std::int64_t kBlock = 256;
   const torch::Tensor norm = magnitude.norm(2, {0}, /*keepdim=*/true);
-  const torch::Tensor unit = magnitude / norm.masked_fill(norm == 0.0, 1.0);
-  return unit.t().mm(unit);
+  const torch::Tensor unit = (magnitude / norm.masked_fill(norm == 0.0, 1.0)).t().contiguous();
+  const std::int64_t frames = unit.size(0);
+  torch::Tensor similarity = torch::empty({frames, frames}, unit.options());
+  at::parallel_for(0, (frames + kBlock - 1) / kBlock, 1, [&](std::int64_t begin, std::int64_t end) {
+    const torch::NoGradGuard no_gradient;
+    for (std::int64_t i = begin * kBlock; i < std::min(frames, end * kBlock); i += kBlock) {
+      const torch::Tensor own = unit.slice(0, i, i + kBlock);
+      const torch::Tensor products = own.mm(unit.slice(0, i).t());
+      similarity.slice(0, i, i + kBlock).slice(1, i).copy_(products);
+      similarity.slice(0, i).slice(1, i, i + kBlock).copy_(products.t());
+    }
+  });
+  return similarity;
 }
+
+/// A row whose largest value is found again fast after some of it has changed: the largest of each block of
+/// values is known.
+class Ranked {
+ public:
+  explicit Ranked(std::span<double> row) : row_(row), largest_((row.size() + kBlock - 1) / kBlock) {
+    refresh(0, row.size());
+  }
+  /// Where the largest value stands, the first of several.
+  [[nodiscard]] std::size_t peak() const {
+    return *std::max_element(largest_.begin(), largest_.end(),
+                             [this](std::size_t a, std::size_t b) { return row_[a] < row_[b]; });
+  }
+  void fill(std::size_t first, std::size_t end, double value) {
+    std::fill(row_.begin() + static_cast<std::ptrdiff_t>(first),
+              row_.begin() + static_cast<std::ptrdiff_t>(end), value);
+    refresh(first, end);
+  }
+
+ private:
+  static constexpr std::size_t kBlock = 64;
+
+  void refresh(std::size_t first, std::size_t end) {
+    for (std::size_t block = first / kBlock; block * kBlock < end; ++block) {
+      const double* begin = row_.data() + block * kBlock;
+      const double* stop = row_.data() + std::min(row_.size(), (block + 1) * kBlock);
+      largest_[block] = static_cast<std::size_t>(std::max_element(begin, stop) - row_.data());
+    }
+  }
+
+  std::span<double> row_;
+  std::vector<std::size_t> largest_;  ///< where, of each block
+};
 
 /// The places of the highest values in falling order, more than `distance` frames apart, at most `count`,
 /// none that is not above the lowest value and at least `threshold` of the range. Overwrites the row.
 std::vector<std::int64_t> peaks(std::span<double> row, double distance, std::int64_t count,
                                 double threshold) {
-  const auto [low, high] = std::minmax_element(row.begin(), row.end());
-  const double lowest = *low, least = lowest + threshold * (*high - lowest);
+  Ranked ranked(row);
+  const double lowest = *std::min_element(row.begin(), row.end());
+  const double least = lowest + threshold * (row[ranked.peak()] - lowest);
   const auto size = static_cast<double>(row.size());
   std::vector<std::int64_t> found;
   while (static_cast<std::int64_t>(found.size()) < count) {
-    const auto peak = std::max_element(row.begin(), row.end());
-    if (*peak <= lowest || *peak < least) break;
-    found.push_back(peak - row.begin());
-    const auto place = static_cast<double>(found.back());
-    const auto first = static_cast<std::ptrdiff_t>(std::max(0.0, std::floor(place - distance)));
-    const auto end = static_cast<std::ptrdiff_t>(std::min(size, std::floor(place + distance + 1.0)));
-    std::fill(row.begin() + first, row.begin() + end, lowest);
+    const std::size_t peak = ranked.peak();
+    if (row[peak] <= lowest || row[peak] < least) break;
+    found.push_back(static_cast<std::int64_t>(peak));
+    const auto place = static_cast<double>(peak);
+    ranked.fill(static_cast<std::size_t>(std::max(0.0, std::floor(place - distance))),
+                static_cast<std::size_t>(std::min(size, std::floor(place + distance + 1.0))), lowest);
   }
   return found;
-}
-
-/// The median of values that may be reordered; the mean of the middle two of an even number.
-float median(std::vector<float>& values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  if (values.size() % 2 == 1) return *middle;
-  return 0.5F * (*middle + *std::max_element(values.begin(), middle));
 }
 
 /// The frames that resemble each: the first peak is the frame itself.
@@ -73,18 +113,23 @@ std::vector<std::vector<std::int64_t>> similar_frames(const Spectrogram& spectro
 
 /// Medians of `[frame, bin]` over each frame's similar frames; a frame without any keeps its own values.
 torch::Tensor medians(const torch::Tensor& magnitude, const std::vector<std::vector<std::int64_t>>& similar) {
+  constexpr auto kStep = static_cast<std::int64_t>(kLanes);
+  std::map<std::size_t, MedianNetwork> networks;
+  for (const auto& frames : similar) networks.try_emplace(frames.size(), frames.size());
   const std::int64_t bins = magnitude.size(1);
   torch::Tensor result = magnitude.clone();
   const float* in = magnitude.data_ptr<float>();
   float* out = result.data_ptr<float>();
   at::parallel_for(0, magnitude.size(0), 16, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<float> values;
+    std::vector<Lanes> values;
     for (std::int64_t i = begin; i < end; ++i) {
       const auto& frames = similar[static_cast<std::size_t>(i)];
-      for (std::int64_t bin = 0; bin < bins && !frames.empty(); ++bin) {
+      const MedianNetwork& network = networks.at(frames.size());
+      for (std::int64_t bin = 0; bin < bins && !frames.empty(); bin += kStep) {
+        const std::int64_t count = std::min(kStep, bins - bin);
         values.clear();
-        for (const std::int64_t frame : frames) values.push_back(in[frame * bins + bin]);
-        out[i * bins + bin] = median(values);
+        for (const std::int64_t frame : frames) values.push_back(load_lanes(in + frame * bins + bin, count));
+        std::copy_n(network.median(values).begin(), count, out + i * bins + bin);
       }
     }
   });

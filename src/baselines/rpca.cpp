@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <tuple>
-#include <vector>
 
 #include "background.hpp"
 #include "partita/base/interrupt.hpp"
@@ -81,7 +81,8 @@ LowRankAndSparse robust_pca(const torch::Tensor& matrix, const RpcaOptions& opti
     fail<BaselineError>("rpca: expected at least 1 iteration, found {}", options.iterations);
   }
   const torch::NoGradGuard no_gradient;
-  const OneThread one_thread;
+  std::optional<OneThread> one_thread;
+  if (!at::in_parallel_region()) one_thread.emplace();
   const torch::Tensor precise = matrix.to(torch::kCPU, torch::kFloat64);
   if (matrix.size(0) <= matrix.size(1)) return robust_pca_of_wide(precise, options);
   const auto [low_rank, sparse] = robust_pca_of_wide(precise.t().contiguous(), options);
@@ -91,12 +92,15 @@ LowRankAndSparse robust_pca(const torch::Tensor& matrix, const RpcaOptions& opti
 Baseline rpca(const RpcaOptions& options) {
   return {"rpca", 30.0, nussl_resolution, [options](const Spectrogram& spectrogram) {
             check_magnitudes("rpca", spectrogram.magnitude);
-            std::vector<torch::Tensor> background;
-            for (const torch::Tensor& channel : spectrogram.magnitude.unbind(0)) {
-              const auto [low_rank, sparse] = robust_pca(channel, options);
-              background.push_back((sparse.abs() <= low_rank.abs()).to(torch::kFloat32));
-            }
-            return foreground(torch::stack(background), spectrogram, options.high_pass_cutoff);
+            torch::Tensor background = torch::empty_like(spectrogram.magnitude);
+            at::parallel_for(0, background.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
+              const torch::NoGradGuard no_gradient;
+              for (std::int64_t i = begin; i < end; ++i) {
+                const auto [low_rank, sparse] = robust_pca(spectrogram.magnitude[i], options);
+                background[i] = sparse.abs() <= low_rank.abs();
+              }
+            });
+            return foreground(background, spectrogram, options.high_pass_cutoff);
           }};
 }
 

@@ -43,6 +43,7 @@ struct SongResult {
   double peak = 0.0;         ///< of all stems
   double scale = 1.0;        ///< applied to every stem (ClipMode::Rescale)
   double residual = 0.0;     ///< largest |song − sum of stems| before quantisation
+  double seconds = 0.0;      ///< that it took, reading and writing included
 };
 
 /// Separates a file of any length in bounded memory: read, separate stretch by stretch, cross-fade,

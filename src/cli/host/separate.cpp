@@ -44,7 +44,8 @@ io::Json to_json(const std::filesystem::path& song, const decomposition::SongRes
   }
   return {{"song", song.string()},   {"sample_rate", result.sample_rate}, {"channels", result.channels},
           {"frames", result.frames}, {"clipped", result.clipped},         {"peak", result.peak},
-          {"scale", result.scale},   {"residual", result.residual},       {"stems", stems}};
+          {"scale", result.scale},   {"residual", result.residual},       {"seconds", result.seconds},
+          {"stems", stems}};
 }
 
 void say(const decomposition::SongResult& result, audio::ClipMode mode) {
