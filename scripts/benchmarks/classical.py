@@ -62,7 +62,7 @@ def nmf_class(nussl):
     class NMF(nussl.separation.base.MaskSeparationBase, nussl.separation.base.NMFMixin):
         def run(self):
             _, templates, activations = self.fit(
-                self.audio_signal, 50, l1_ratio=0.0, solver="mu", init="random", max_iter=50, random_state=0
+                self.audio_signal, 50, l1_ratio=0.0, solver="mu", init="random", max_iter=50, tol=0.0, random_state=0
             )
             scaled = templates / templates.max(axis=1, keepdims=True)
             mel = librosa.feature.melspectrogram(S=scaled.T**2, sr=self.sample_rate)
@@ -173,6 +173,7 @@ def main():
     parser.add_argument("--worker", choices=SYSTEMS, help=argparse.SUPPRESS)
     parser.add_argument("files", nargs="*", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    arguments.partita = arguments.partita.resolve()
     if arguments.worker:
         nussl_worker(arguments)
         return

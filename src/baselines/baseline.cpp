@@ -9,6 +9,7 @@
 #include "partita/baselines/nmf.hpp"
 #include "partita/baselines/repet_sim.hpp"
 #include "partita/baselines/rpca.hpp"
+#include "side_by_side.hpp"
 
 namespace partita::baselines {
 
@@ -39,11 +40,16 @@ torch::Tensor separate(const Baseline& baseline, const torch::Tensor& samples, i
   const torch::NoGradGuard no_gradient;
   const torch::Tensor mixture = samples.to(torch::kCPU, torch::kFloat32);
   const audio::Stft stft(baseline.resolution(sample_rate));
-  const torch::Tensor spectrum = stft.forward(mixture);
+  // LibTorch's Fourier transforms take one thread each.
+  const torch::Tensor spectrum = side_by_side(mixture.size(0), [&](std::int64_t channel) {
+                                   return stft.forward(mixture[channel]).mT();
+                                 }).mT();
   const torch::Tensor magnitude = spectrum.abs();
   if (magnitude.max().item<float>() == 0.0F) return torch::zeros({2, mixture.size(0), mixture.size(1)});
   const torch::Tensor share = baseline.drums({magnitude, sample_rate, stft.options().hop, seed});
-  const torch::Tensor drums = stft.inverse(spectrum * share, mixture.size(1));
+  const torch::Tensor drums = side_by_side(mixture.size(0), [&](std::int64_t channel) {
+    return stft.inverse(spectrum[channel] * share[channel], mixture.size(1));
+  });
   return torch::stack({drums, mixture - drums});
 }
 

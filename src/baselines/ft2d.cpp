@@ -1,6 +1,5 @@
 #include "partita/baselines/ft2d.hpp"
 
-#include <ATen/Parallel.h>
 #include <torch/fft.h>
 #include <torch/types.h>
 
@@ -13,6 +12,7 @@
 #include "background.hpp"
 #include "partita/base/interrupt.hpp"
 #include "running.hpp"
+#include "side_by_side.hpp"
 
 namespace partita::baselines {
 namespace {
@@ -84,12 +84,8 @@ torch::Tensor ft2d_background(const torch::Tensor& magnitude, const Ft2dOptions&
     fail<BaselineError>("ft2d: the neighbourhood must be odd and positive, found {}", options.neighbourhood);
   }
   const torch::Tensor precise = magnitude.to(torch::kCPU, torch::kFloat64);
-  torch::Tensor masks = torch::empty(precise.sizes(), precise.options());
-  at::parallel_for(0, precise.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
-    const torch::NoGradGuard no_gradient;
-    for (std::int64_t i = begin; i < end; ++i) masks[i] = background(precise[i], options.neighbourhood);
-  });
-  return masks;
+  return side_by_side(precise.size(0),
+                      [&](std::int64_t i) { return background(precise[i], options.neighbourhood); });
 }
 
 Baseline ft2d(const Ft2dOptions& options) {

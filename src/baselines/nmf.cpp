@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "background.hpp"
+#include "one_thread.hpp"
 #include "partita/base/interrupt.hpp"
 #include "partita/base/random.hpp"
 
@@ -17,10 +18,9 @@ namespace {
 /// scikit-learn's, in place of a denominator of zero.
 constexpr float kEpsilon = std::numeric_limits<float>::epsilon();
 
-/// Multiplies a factor by its update, and spends the denominator.
+/// Multiplies a factor by its update, and spends what makes it.
 void update(const torch::Tensor& factor, const torch::Tensor& numerator, const torch::Tensor& denominator) {
-  denominator.masked_fill_(denominator == 0.0, kEpsilon);
-  factor.mul_(numerator).div_(denominator);
+  factor.mul_(numerator.div_(denominator.masked_fill_(denominator == 0.0, kEpsilon)));
 }
 
 /// The mean bin of what factors make together; the highest where they make nothing.
@@ -39,13 +39,19 @@ Factors chosen(const Factors& factors, const torch::Tensor& which) {
 /// Frames that a thread takes at once: they stay in its cache from the activations' update to the templates'.
 constexpr std::int64_t kFrames = 256;
 
-/// One round of updates in place. Activations change frame by frame, templates by sums over all frames.
+/// One round of updates in place: of the activations frame by frame, then of the templates by sums over all
+/// frames. Threads meet once.
 void update_both(const torch::Tensor& matrix, const Factors& factors) {
   const auto& [w, h] = factors;
   const std::int64_t blocks = (matrix.size(0) + kFrames - 1) / kFrames;
-  const torch::Tensor turned = h.t(), gram = h.mm(turned);
   const torch::Tensor numerators = torch::empty({blocks, h.size(0), h.size(1)}, h.options());
   const torch::Tensor grams = torch::empty({blocks, h.size(0), h.size(0)}, h.options());
+  const torch::Tensor turned = h.t();
+  torch::Tensor gram;
+  {
+    const OneThread one_thread;
+    gram = h.mm(turned);
+  }
   at::parallel_for(0, blocks, 1, [&](std::int64_t begin, std::int64_t end) {
     const torch::NoGradGuard no_gradient;
     for (std::int64_t i = begin; i < end; ++i) {
@@ -57,6 +63,7 @@ void update_both(const torch::Tensor& matrix, const Factors& factors) {
       torch::mm_out(own_gram, active.t(), active);
     }
   });
+  const OneThread one_thread;
   update(h, numerators.sum(0), grams.sum(0).mm(h));
 }
 
