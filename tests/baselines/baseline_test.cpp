@@ -81,15 +81,19 @@ TEST(Baselines, AreFoundByName) {
 }
 
 TEST(Rpca, FindsALowRankMatrixUnderSparseErrors) {
-  const torch::Tensor low_rank = torch::rand({40, 2}, make_generator(1, "left"), torch::kFloat64)
-                                     .mm(torch::rand({2, 60}, make_generator(1, "right"), torch::kFloat64));
-  const torch::Tensor where = torch::rand({40, 60}, make_generator(1, "where")) < 0.03;
-  const torch::Tensor sparse = where.to(torch::kFloat64) * 5.0;
-  for (const bool tall : {false, true}) {
-    const torch::Tensor matrix = low_rank + sparse;
-    const auto found = robust_pca(tall ? matrix.t() : matrix);
-    EXPECT_LE(largest((tall ? found.low_rank.t() : found.low_rank) - low_rank), 1e-4);
-    EXPECT_LE(largest((tall ? found.sparse.t() : found.sparse) - sparse), 1e-4);
+  for (const std::int64_t rows : {40, 150}) {
+    const auto of = [](std::int64_t height, std::int64_t width, const char* name) {
+      return torch::rand({height, width}, make_generator(1, name), torch::kFloat64);
+    };
+    const torch::Tensor low_rank = of(rows, 2, "left").mm(of(2, rows + 20, "right"));
+    const torch::Tensor where = torch::rand({rows, rows + 20}, make_generator(1, "where")) < 0.03;
+    const torch::Tensor sparse = where.to(torch::kFloat64) * 5.0;
+    for (const bool tall : {false, true}) {
+      const torch::Tensor matrix = low_rank + sparse;
+      const auto found = robust_pca(tall ? matrix.t() : matrix);
+      EXPECT_LE(largest((tall ? found.low_rank.t() : found.low_rank) - low_rank), 1e-4) << rows;
+      EXPECT_LE(largest((tall ? found.sparse.t() : found.sparse) - sparse), 1e-4) << rows;
+    }
   }
 }
 
