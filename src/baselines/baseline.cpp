@@ -48,7 +48,8 @@ torch::Tensor separate(const Baseline& baseline, const torch::Tensor& samples, i
   if (magnitude.max().item<float>() == 0.0F) return torch::zeros({2, mixture.size(0), mixture.size(1)});
   const torch::Tensor share = baseline.drums({magnitude, sample_rate, stft.options().hop, seed});
   const torch::Tensor drums = side_by_side(mixture.size(0), [&](std::int64_t channel) {
-    return stft.inverse(spectrum[channel] * share[channel], mixture.size(1));
+    const torch::Tensor laid_alike = share[channel].t().contiguous().t();
+    return stft.inverse(spectrum[channel] * laid_alike, mixture.size(1));
   });
   return torch::stack({drums, mixture - drums});
 }

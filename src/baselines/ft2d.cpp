@@ -84,8 +84,9 @@ torch::Tensor ft2d_background(const torch::Tensor& magnitude, const Ft2dOptions&
     fail<BaselineError>("ft2d: the neighbourhood must be odd and positive, found {}", options.neighbourhood);
   }
   const torch::Tensor precise = magnitude.to(torch::kCPU, torch::kFloat64);
-  return side_by_side(precise.size(0),
-                      [&](std::int64_t i) { return background(precise[i], options.neighbourhood); });
+  return side_by_side(precise.size(0), [&](std::int64_t i) {
+    return background(precise[i].contiguous(), options.neighbourhood);
+  });
 }
 
 Baseline ft2d(const Ft2dOptions& options) {

@@ -42,7 +42,7 @@ constexpr std::int64_t kFrames = 256;
 /// One round of updates in place: of the activations frame by frame, then of the templates by sums over all
 /// frames. Threads meet once.
 void update_both(const torch::Tensor& matrix, const Factors& factors) {
-  const auto& [w, h] = factors;
+  const torch::Tensor w = factors.activations, h = factors.templates;
   const std::int64_t blocks = (matrix.size(0) + kFrames - 1) / kFrames;
   const torch::Tensor numerators = torch::empty({blocks, h.size(0), h.size(1)}, h.options());
   const torch::Tensor grams = torch::empty({blocks, h.size(0), h.size(0)}, h.options());

@@ -149,12 +149,14 @@ torch::Tensor repet_sim_background(const Spectrogram& spectrogram, const RepetSi
   const torch::NoGradGuard no_gradient;
   const auto similar = similar_frames(spectrogram, options);
   std::vector<torch::Tensor> masks;
-  for (const torch::Tensor& channel : spectrogram.magnitude.to(torch::kCPU, torch::kFloat32).unbind(0)) {
+  const torch::Tensor frames = spectrogram.magnitude.to(torch::kCPU, torch::kFloat32).mT();
+  for (const torch::Tensor& frame_by_bin : frames.unbind(0)) {
     throw_if_interrupted();
-    const torch::Tensor repeating = medians(channel.t().contiguous(), similar).t();
-    masks.push_back((torch::minimum(repeating, channel) + kLeastMagnitude) / (channel + kLeastMagnitude));
+    const torch::Tensor channel = frame_by_bin.contiguous();
+    torch::Tensor repeating = medians(channel, similar);
+    masks.push_back(repeating.clamp_max_(channel).add_(kLeastMagnitude).div_(channel + kLeastMagnitude));
   }
-  return torch::stack(masks);
+  return torch::stack(masks).mT();
 }
 
 Baseline repet_sim(const RepetSimOptions& options) {
