@@ -73,6 +73,7 @@ TEST_F(Separate, FloatStemsOfEveryFormatAddUpToTheSong) {
     EXPECT_EQ(entry.at("channels"), whole.samples.size(0));
     EXPECT_EQ(entry.at("frames"), whole.samples.size(1));
     EXPECT_LE(entry.at("residual").get<double>(), kFloatTolerance);
+    EXPECT_GT(entry.at("seconds").get<double>(), 0.0);
     EXPECT_EQ(entry.at("stems")[0].at("name"), "drums");
     EXPECT_TRUE(fs::exists(folder_.path() / entry.at("stems")[1].at("file").get<std::string>()));
   }
