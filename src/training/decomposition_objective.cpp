@@ -41,9 +41,7 @@ DecompositionObjective::DecompositionObjective(const TrainingOptions& options, s
   if (!options.teachers.empty()) learn_from_teachers();
   for (std::int64_t k = 1; k <= model_->component_count(); ++k)
     names_.push_back(fmt::format("component-{}", k));
-  if (validation_ && validation_->has_audio() && options.validation_clips > 0) {
-    separation_.emplace(*validation_, options.validation_clips);
-  }
+  separation_ = SeparationCheck::of(validation_, options.validation_clips);
 }
 
 void DecompositionObjective::check(const TrainingOptions& options) const {

@@ -50,8 +50,7 @@ LassObjective::LassObjective(const TrainingOptions& options, const LassTraining&
       networks_(seeded(lass, options.seed)) {
   check(options);
   networks_->to(device_);
-  if (validation_ && validation_->has_audio() && options.validation_clips > 0)
-    separation_.emplace(*validation_, options.validation_clips);
+  separation_ = SeparationCheck::of(validation_, options.validation_clips);
 }
 
 void LassObjective::check(const TrainingOptions& options) const {

@@ -59,9 +59,7 @@ RemixObjective::RemixObjective(const TrainingOptions& options, const RemixOption
   }
   if (!options.teachers.empty()) start_from_teacher(decomposition);
   networks_->to(device_);
-  if (validation_ && validation_->has_audio() && options.validation_clips > 0) {
-    separation_.emplace(*validation_, options.validation_clips);
-  }
+  separation_ = SeparationCheck::of(validation_, options.validation_clips);
 }
 
 /// One teacher that is built like the student is also what the student begins with.

@@ -56,6 +56,12 @@ struct Score {
 
 }  // namespace
 
+std::optional<SeparationCheck> SeparationCheck::of(const std::optional<data::LatentStore>& split,
+                                                   std::int64_t clips) {
+  if (!split || clips <= 0 || !split->has_audio() || split->info().sources.empty()) return std::nullopt;
+  return SeparationCheck(*split, clips);
+}
+
 SeparationCheck::SeparationCheck(const data::LatentStore& split, std::int64_t clips)
     : mixture_(split.mixture_audio()),
       sources_(split.source_audio()),

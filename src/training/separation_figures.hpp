@@ -31,6 +31,9 @@ class SeparationCheck {
  public:
   /// Takes at most `clips` of the clips that kept their audio.
   SeparationCheck(const data::LatentStore& split, std::int64_t clips);
+  /// None where there is no split, where it keeps no audio of sources, and for no clips.
+  [[nodiscard]] static std::optional<SeparationCheck> of(const std::optional<data::LatentStore>& split,
+                                                         std::int64_t clips);
 
   /// Latents `[batch, channel, frame]`, of which the first is clip number `first`, to components
   /// `[batch, component, channel, frame]`.

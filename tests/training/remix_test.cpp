@@ -104,6 +104,21 @@ TEST_F(Remix, TheStudentOfARoundTeachesTheNext) {
   EXPECT_FALSE(torch::equal(moved.at("in.weight"), first.at("model.student.in.weight")));
 }
 
+/// Songs without stems, of which validation clips are kept as audio: as `partita prepare --mixtures` has
+/// them.
+TEST_F(Remix, LearnsFromSongsWithoutStems) {
+  data::StoreInfo info{"mel", 24000, fixtures::kChannels, fixtures::kFrames, {}, 0};
+  data::StoreWriter writer(folder / "songs", info);
+  writer.add("train", fixtures::random_latents(6, 1), {}, {}, {});
+  writer.add("validation", fixtures::random_latents(2, 2), {}, torch::randn({2, fixtures::kFrames * 320}),
+             {});
+  writer.finish();
+  train(remix_configuration(folder / "songs", model, folder / "adapted"));
+  EXPECT_TRUE(io::ModelFolder(folder / "adapted" / "model").card().has("masks"));
+  const std::string figures = io::read_file(folder / "adapted" / "validation.csv");
+  EXPECT_THAT(figures, testing::StartsWith("step,stage,loss\n")) << "no SI-SDR without stems";
+}
+
 std::string taught_by(const fs::path& teacher) {
   return fmt::format("teachers = [\"{}\"]", teacher.string());
 }
