@@ -15,8 +15,10 @@ struct PrepareOptions {
   std::filesystem::path input;
   enum class Layout { Slakh, Musdb, Mixtures } layout = Layout::Slakh;
   std::vector<std::string> sources;  ///< lower-case Slakh classes ("drums", "bass"); unused for Mixtures
-  std::vector<std::string> splits;   ///< those to prepare, for example "test"; empty: all
-  std::filesystem::path output;      ///< folder of the store
+  /// Those to prepare, for example "test"; empty: all. Plain mixtures have no splits of their own: they are
+  /// dealt out by their names, and all go to one where it alone is wanted.
+  std::vector<std::string> splits;
+  std::filesystem::path output;  ///< folder of the store
   std::string codec = "mel";
   double clip_seconds = 7.0;
   double minimum_rms = 0.01;               ///< clips in which a source stays under this are left out

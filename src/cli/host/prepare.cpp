@@ -53,7 +53,8 @@ void add_prepare(CLI::App& app, Context& context) {
   add_names_option(*command, "--sources", arguments->options.sources,
                    "sources to mix, for example drums,bass");
   add_names_option(*command, "--splits", arguments->options.splits,
-                   "splits to prepare, for example test; default: all");
+                   "splits to prepare, for example test; default: all. Mixtures all go to one that is named "
+                   "alone");
   command->add_option("-o,--output", arguments->options.output, "folder of the store")->required();
   command
       ->add_option("--codec", arguments->options.codec,

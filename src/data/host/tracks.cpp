@@ -138,9 +138,13 @@ TracksBySplit find_mixtures(const PrepareOptions& options) {
     fail<DataError>("{}: no audio files in it (WAV, FLAC, OGG, MP3 or AIFF)", options.input.string());
   TracksBySplit splits;
   for (const char* split : kSplits) splits.emplace_back(split, std::vector<Track>());
+  const auto only = std::find_if(splits.begin(), splits.end(), [&](const auto& split) {
+    return options.splits == std::vector<std::string>{split.first};
+  });
   for (const auto& file : files) {
-    splits[split_of_mixture(file.filename().string())].second.push_back(
-        {file.lexically_relative(options.input).generic_string(), {{file}}, {}, 0});
+    Track track{file.lexically_relative(options.input).generic_string(), {{file}}, {}, 0};
+    auto& split = only != splits.end() ? *only : splits[split_of_mixture(file.filename().string())];
+    split.second.push_back(std::move(track));
   }
   return splits;
 }

@@ -250,6 +250,9 @@ TEST(Prepare, MixturesNeedNoStems) {
   const LatentStore store(options.output, "train");
   EXPECT_TRUE(store.info().sources.empty());
   EXPECT_THROW((void)store.sources({0}), DataError);
+  options.splits = {"train"};
+  options.output += "-all";
+  EXPECT_EQ(split_of(prepare(options, silent), "train").tracks, 40) << "all go to the one that is wanted";
 }
 
 TEST(Prepare, RefusesFoldersAndOptionsThatMakeNoSense) {
