@@ -209,6 +209,7 @@ RecompositionFigures evaluate_recomposition(recomposition::Recomposer& recompose
   const RecompositionSets sets = write_recompositions(recomposer, clips, folder, progress);
   const std::uint64_t seed = recomposer.options().separator.seed;
   std::vector<SoundSet> candidates;
+  candidates.reserve(more.size() + sets.candidates.size());
   for (const auto& set : more) candidates.push_back(sounds_from_folder(set));
   for (const auto& set : sets.candidates) candidates.push_back(sounds_from_folder(set));
   RecompositionFigures figures;
