@@ -19,7 +19,6 @@ import argparse
 import json
 import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,8 @@ import time
 from unittest import mock
 
 import numpy
+
+from turns import compared
 
 RATE = 44100
 SYSTEMS = ("hpss", "nmf", "rpca", "repet-sim", "ft2d")
@@ -147,12 +148,9 @@ def compare(arguments, system, files, folder):
         for side, measure in sides.items():
             times[side].append(measure(arguments, system, files, folder))
     for index, what in enumerate(("separation", "whole process")):
-        median = {side: statistics.median(pair[index] for pair in pairs) for side, pairs in times.items()}
-        ratios = [theirs[index] / ours[index] for theirs, ours in zip(times["nussl"], times["Partita"])]
+        nussl, partita, ratio = compared(*([pair[index] for pair in pairs] for pairs in times.values()))
         print(
-            f"{system} {arguments.seconds:g} s, {what}: nussl {median['nussl']:.2f} s, Partita "
-            f"{median['Partita']:.3f} s; ratio of medians {median['nussl'] / median['Partita']:.1f}, of the "
-            f"turns {min(ratios):.1f} to {max(ratios):.1f}",
+            f"{system} {arguments.seconds:g} s, {what}: nussl {nussl:.2f} s, Partita {partita:.3f} s; {ratio}",
             flush=True,
         )
 

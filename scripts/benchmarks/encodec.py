@@ -12,7 +12,6 @@ and the real-time factors (seconds a second of sound, less is faster).
 import argparse
 import json
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ import torch
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "golden"))
 import encodec_package
 import safetensors_io
+from turns import compared
 
 
 def write_wav(path, samples, rate):
@@ -68,12 +68,10 @@ def compare(package, name, arguments):
             times["python"].append(python_times(model, x))
             times["partita"].append(partita_times(arguments, folder, name))
     for index, work in enumerate(("encode", "decode")):
-        median = {side: statistics.median(pair[index] for pair in pairs) for side, pairs in times.items()}
-        ratios = [p[index] / q[index] for p, q in zip(times["python"], times["partita"])]
+        python, partita, ratio = compared(*([pair[index] for pair in pairs] for pairs in times.values()))
         print(
-            f"{name} {work}: Python {median['python'] / arguments.seconds:.4f}, Partita "
-            f"{median['partita'] / arguments.seconds:.4f} s/s; ratio of medians "
-            f"{median['python'] / median['partita']:.2f}, of the turns {min(ratios):.2f} to {max(ratios):.2f}",
+            f"{name} {work}: Python {python / arguments.seconds:.4f}, Partita "
+            f"{partita / arguments.seconds:.4f} s/s; {ratio}",
             flush=True,
         )
 

@@ -26,6 +26,7 @@ import torch
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "scripts" / "golden"))
 import reference
+from turns import compared
 
 RATE = 24000
 WARM_UP = 2
@@ -136,10 +137,9 @@ def main():
             pairs.append((theirs.clips_per_second(arguments.steps),
                           ours.clips_per_second(arguments.steps, turn, arguments.key)))
             print(f"turn {turn}: reference {pairs[-1][0]:.2f}, Partita {pairs[-1][1]:.2f} clips/s", flush=True)
-    python, partita = (statistics.median(side) for side in zip(*pairs))
-    ratios = [q / p for p, q in pairs]
-    print(f"reference {python:.2f}, Partita {partita:.2f} clips/s; ratio of medians {partita / python:.2f}, "
-          f"of the turns {min(ratios):.2f} to {max(ratios):.2f}")
+    python, partita = zip(*pairs)
+    partita, python, ratio = compared(partita, python)
+    print(f"reference {python:.2f}, Partita {partita:.2f} clips/s; {ratio}")
 
 
 if __name__ == "__main__":
