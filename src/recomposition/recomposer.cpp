@@ -67,6 +67,12 @@ torch::Tensor Recomposer::encode(const torch::Tensor& x) {
   return torch::cat(parts, 2).narrow(2, 0, (x.size(1) + stride - 1) / stride);
 }
 
+torch::Tensor Recomposer::blank(std::int64_t samples) {
+  const std::int64_t per_frame = latent_stride() * separator_.codec().hop();
+  return torch::zeros({form().components, form().channels, (samples + per_frame - 1) / per_frame})
+      .to(device_);
+}
+
 torch::Tensor Recomposer::recompose(const torch::Tensor& z, const Mask& mask, std::uint64_t index) {
   return recomposition::recompose(prior_, z, mask, options_.how, options_.separator.seed, index);
 }

@@ -35,9 +35,8 @@ struct RecompositionSets {
 /// Writes below `folder`, a file a clip: the clips' mixtures; these encoded and decoded again; mixtures made
 /// from nothing; mixtures with one part kept and the others made, for each part; and, to compare, mixtures of
 /// latents that are noise, with the statistics of all songs and with those of each clip, and of parts from
-/// different clips. Made and real parts lie apart, for their
-/// diversity. The clips are at the codec's rate, with references under the names of the recomposer's
-/// components. Throws EvaluationError for other clips.
+/// different clips. Made and real parts lie apart, for their diversity. The clips are at the codec's rate,
+/// with references under the names of the recomposer's components. Throws EvaluationError for other clips.
 [[nodiscard]] RecompositionSets write_recompositions(recomposition::Recomposer& recomposer,
                                                      const std::vector<Clip>& clips,
                                                      const std::filesystem::path& folder, Progress& progress);

@@ -37,6 +37,8 @@ class Recomposer {
   [[nodiscard]] Mask mask_of(const std::vector<std::string>& made) const;
   /// z `[component, channel, frame]` of the codec's latents x `[channel, frame]` of any length.
   [[nodiscard]] torch::Tensor encode(const torch::Tensor& x);
+  /// z of so many samples at the codec's rate, for what is made from nothing: zeros.
+  [[nodiscard]] torch::Tensor blank(std::int64_t samples);
   /// `recompose` under this seed; variation `index`.
   [[nodiscard]] torch::Tensor recompose(const torch::Tensor& z, const Mask& mask, std::uint64_t index);
   /// z that is normal noise with the mean and deviation that latents have over all songs

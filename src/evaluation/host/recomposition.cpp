@@ -53,7 +53,7 @@ class Writer {
     const auto candidate = [&](const torch::Tensor& latents) {
       save(sets_.candidates[set++] / file(clip), heard(latents));
     };
-    from_nothing(clip, sets_.candidates[set++]);
+    from_nothing(own.z, clip, sets_.candidates[set++]);
     for (std::int64_t k = 0; k < parts(); ++k) {
       recomposition::Mask mask(names().size(), true);
       mask[static_cast<std::size_t>(k)] = false;
@@ -77,10 +77,10 @@ class Writer {
     candidate(components(mixed));
   }
 
-  /// A mixture as long as the clip.
-  void from_nothing(std::size_t clip, const fs::path& folder) {
+  /// A mixture as long as z, of which nothing is kept.
+  void from_nothing(const torch::Tensor& z, std::size_t clip, const fs::path& folder) {
     const recomposition::Mask all(names().size(), true);
-    save(folder / file(clip), heard(components(made(encoded_[clip].z, all, clip))));
+    save(folder / file(clip), heard(components(made(z, all, clip))));
   }
 
   RecompositionSets finish() {
@@ -195,8 +195,7 @@ void write_generations(recomposition::Recomposer& recomposer, const std::vector<
   progress.begin("generating", static_cast<std::int64_t>(clips.size()), "clips");
   for (std::size_t clip = 0; clip < clips.size(); ++clip) {
     throw_if_interrupted();
-    writer.encode(clip);
-    writer.from_nothing(clip, folder);
+    writer.from_nothing(recomposer.blank(clips[clip].mixture.size(0)), clip, folder);
     progress.advance(1);
   }
   progress.end();

@@ -233,9 +233,7 @@ std::vector<Recomposition> generate(Recomposer& recomposer, double seconds, cons
   Task task;
   task.sample_rate = codec.sample_rate();
   task.frames = std::llround(seconds * codec.sample_rate());
-  const std::int64_t per_frame = codec.hop() * recomposer.latent_stride();
-  const LatentForm& form = recomposer.form();
-  task.z = torch::zeros({form.components, form.channels, (task.frames + per_frame - 1) / per_frame});
+  task.z = recomposer.blank(task.frames);
   task.mask = recomposer.mask_of(recomposer.names());
   task.kept.resize(task.mask.size());
   // Parts of different instruments hardly correlate, so their powers add up.
