@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "partita/base/interrupt.hpp"
 #include "partita/base/random.hpp"
@@ -22,6 +23,14 @@ torch::Tensor middle_crops(const data::LatentStore& split, const std::vector<std
                            std::int64_t frames) {
   const std::int64_t offset = (split.info().clip_frames - frames) / 2;
   return split.mixture_crops(clips, std::vector<std::int64_t>(clips.size(), offset), frames);
+}
+
+std::vector<std::int64_t> clips_after(std::int64_t first, std::int64_t count, std::int64_t by,
+                                      std::int64_t clips) {
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
+  std::iota(indices.begin(), indices.end(), first + by);
+  for (std::int64_t& index : indices) index %= clips;
+  return indices;
 }
 
 std::vector<Batches> batches_of_parts(const data::LatentStore& split, const TrainingOptions& options,

@@ -18,6 +18,10 @@ namespace partita::training {
 [[nodiscard]] torch::Tensor middle_crops(const data::LatentStore& split,
                                          const std::vector<std::int64_t>& clips, std::int64_t frames);
 
+/// Of the first `clips` clips, taken in a circle, the `count` that are `by` after those from `first` on.
+[[nodiscard]] std::vector<std::int64_t> clips_after(std::int64_t first, std::int64_t count, std::int64_t by,
+                                                    std::int64_t clips);
+
 /// Batches drawn for each of `count` parts on its own; `purpose` tells their seeds from others'.
 [[nodiscard]] std::vector<Batches> batches_of_parts(const data::LatentStore& split,
                                                     const TrainingOptions& options, const char* purpose,

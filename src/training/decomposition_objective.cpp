@@ -1,16 +1,12 @@
 #include "decomposition_objective.hpp"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <filesystem>
-#include <numeric>
 
 #include "crops.hpp"
 #include "partita/base/autocast.hpp"
 #include "partita/base/random.hpp"
 #include "partita/diffusion/iadb.hpp"
-#include "teachers.hpp"
 
 namespace partita::training {
 namespace {
@@ -35,12 +31,15 @@ DecompositionObjective::DecompositionObjective(const TrainingOptions& options, s
       batches_(train_.size(), train_.info().clip_frames, options.batch_size, options.crop_frames,
                options.seed),
       stages_(with_steps(std::move(stages), train_.size(), options.batch_size)),
+      parts_(taught_parts(options, device)),
       model_(seeded_model(model_options, options.seed)) {
   check(options);
   model_->to(device_);
-  if (!options.teachers.empty()) learn_from_teachers();
-  for (std::int64_t k = 1; k <= model_->component_count(); ++k)
-    names_.push_back(fmt::format("component-{}", k));
+  if (!parts_.empty()) codec_ = codec::make_codec(train_.info().codec, device_);
+  for (std::int64_t k = 0; k < model_->component_count(); ++k) {
+    names_.push_back(parts_.empty() ? fmt::format("component-{}", k + 1)
+                                    : parts_[static_cast<std::size_t>(k)].name());
+  }
   separation_ = SeparationCheck::of(validation_, options.validation_clips);
 }
 
@@ -57,6 +56,10 @@ void DecompositionObjective::check(const TrainingOptions& options) const {
     fail<TrainingError>("training.crop_frames is {}: the U-Net needs a multiple of {}", options.crop_frames,
                         model_->unet->frame_multiple());
   }
+  if (!parts_.empty() && static_cast<std::int64_t>(parts_.size()) != model_->component_count()) {
+    fail<TrainingError>("masks teach {} parts, but model.encoder.n_comp is {}", parts_.size(),
+                        model_->component_count());
+  }
   if (model.autoencoder && stages_.back().name == kDiffusionStage) {
     fail<TrainingError>(
         "model.autoencoder is on, but training.diffusion_steps is {}: set it to 0 or leave "
@@ -65,71 +68,70 @@ void DecompositionObjective::check(const TrainingOptions& options) const {
   }
 }
 
-void DecompositionObjective::learn_from_teachers() {
-  teachers_ = teachers_of(options_, device_);
-  const auto found = static_cast<std::int64_t>(teachers_->names().size());
-  if (found != model_->component_count()) {
-    fail<TrainingError>("training.teachers find {} parts ({}), but model.encoder.n_comp is {}", found,
-                        fmt::join(teachers_->names(), ", "), model_->component_count());
-  }
-  codec_ = codec::make_codec(train_.info().codec, device_);
-}
-
-torch::Tensor DecompositionObjective::distance(const torch::Tensor& components, const torch::Tensor& x) {
-  return teachers_ ? torch::mse_loss(components, teachers_->parts(x, *codec_))
-                   : torch::mse_loss(model_->compose(components), x);
-}
-
 void DecompositionObjective::begin_stage(const std::string& name) {
   model_->set_autoencoder(name == kAutoencoderStage);
 }
 
-torch::Tensor DecompositionObjective::loss_of(const torch::Tensor& x, const torch::Tensor& alpha,
-                                              const torch::Tensor& base) {
+double DecompositionObjective::seconds_read() const {
+  double seconds = train_.seconds_read();
+  for (const TaughtPart& part : parts_) seconds += part.seconds_read();
+  return seconds;
+}
+
+torch::Tensor DecompositionObjective::autoencoder_loss(const torch::Tensor& x, const torch::Tensor& parts) {
   const Autocast autocast(device_, options_.bfloat16 && model_->is_training());
-  const torch::Tensor z = model_->encode(x);
-  if (model_->options().autoencoder) {
-    return distance(model_->components(base, alpha, z), x);
-  }
+  const torch::Tensor components =
+      model_->components(torch::zeros_like(x), torch::zeros({x.size(0)}, x.options()), model_->encode(x));
+  return parts.defined() ? torch::mse_loss(components, parts)
+                         : torch::mse_loss(model_->compose(components), x);
+}
+
+torch::Tensor DecompositionObjective::taught_loss(const torch::Tensor& parts) {
+  return autoencoder_loss(codec_->superpose(parts), parts);
+}
+
+torch::Tensor DecompositionObjective::diffusion_loss(const torch::Tensor& x, const torch::Tensor& alpha,
+                                                     const torch::Tensor& base) {
+  const Autocast autocast(device_, options_.bfloat16 && model_->is_training());
   const torch::Tensor x_alpha = diffusion::blend(x, base, alpha);
-  const torch::Tensor prediction = model_->compose(model_->components(x_alpha, alpha, z));
+  const torch::Tensor prediction = model_->compose(model_->components(x_alpha, alpha, model_->encode(x)));
   return diffusion::loss(model_->options().variant, prediction, x, base);
 }
 
 torch::Tensor DecompositionObjective::loss(const Slice& slice) {
+  if (taught()) return taught_loss(parts_at(parts_, slice));
   const torch::Tensor x = crops(train_, batches_.at(slice), options_.crop_frames);
-  torch::Tensor alpha = torch::zeros({x.size(0)});
-  torch::Tensor base = torch::zeros_like(x);
-  for (std::int64_t i = 0; i < x.size(0) && !model_->options().autoencoder; ++i) {
+  if (model_->options().autoencoder) return autoencoder_loss(x.to(device_));
+  torch::Tensor alpha = torch::empty({x.size(0)});
+  torch::Tensor base = torch::empty_like(x);
+  for (std::int64_t i = 0; i < x.size(0); ++i) {
     torch::Generator generator =
         make_generator(options_.seed, "blend", batches_.example(slice.step, slice.first + i));
     alpha[i].uniform_(0.0, 1.0, generator);
     base[i].normal_(0.0, 1.0, generator);
   }
-  return loss_of(x.to(device_), alpha.to(device_), base.to(device_));
+  return diffusion_loss(x.to(device_), alpha.to(device_), base.to(device_));
 }
 
 std::string DecompositionObjective::explain(std::int64_t first, std::int64_t last) {
-  return unusable_clip(train_, batches_, first, last);
+  return taught() ? unusable_clip(parts_, first, last) : unusable_clip(train_, batches_, first, last);
 }
 
 double DecompositionObjective::validation_loss() {
   const torch::NoGradGuard no_grad;
-  const std::int64_t clips =
-      std::min(validation_->size(), std::max<std::int64_t>(options_.validation_clips, 1));
+  const std::int64_t there = taught() ? common_validation_clips(parts_) : validation_->size();
+  const std::int64_t clips = std::min(there, std::max<std::int64_t>(options_.validation_clips, 1));
   return mean_in_batches(clips, [&](std::int64_t first, std::int64_t count) {
-    std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
-    std::iota(indices.begin(), indices.end(), first);
-    const torch::Tensor x = middle_crops(*validation_, indices, options_.crop_frames).to(device_);
-    if (model_->options().autoencoder) {
-      return loss_of(x, torch::zeros({x.size(0)}, x.options()), torch::zeros_like(x));
-    }
+    if (taught()) return taught_loss(validation_parts(parts_, first, count, clips));
+    const torch::Tensor x =
+        middle_crops(*validation_, clips_after(first, count, 0, clips), options_.crop_frames).to(device_);
+    if (model_->options().autoencoder) return autoencoder_loss(x);
     // Levels spread evenly over all clips, the same in every validation.
     const torch::Tensor place = torch::arange(first, first + x.size(0), torch::kFloat32);
     const torch::Tensor alpha = ((place + 0.5) / static_cast<double>(clips)).to(device_);
     const torch::Generator noise =
         make_generator(options_.seed, "validation", static_cast<std::uint64_t>(first));
-    return loss_of(x, alpha, torch::randn(x.sizes(), noise).to(device_));
+    return diffusion_loss(x, alpha, torch::randn(x.sizes(), noise).to(device_));
   });
 }
 

@@ -9,17 +9,18 @@
 
 #include "partita/codec/codec.hpp"
 #include "partita/data/store.hpp"
-#include "partita/decomposition/mask_cascade.hpp"
 #include "partita/decomposition/model.hpp"
 #include "partita/training/batches.hpp"
 #include "partita/training/loop.hpp"
 #include "separation_figures.hpp"
 #include "stages.hpp"
+#include "taught_part.hpp"
 
 namespace partita::training {
 
 /// Decomposition of mixtures (paper section 3.1): an auto-encoder stage, in which the composed
-/// components of α = 0 are to be the mixture or, where masks teach, each the part that these find; then IADB.
+/// components of α = 0 are to be the mixture or, where masks teach, each its part of a remix of what these
+/// find in different songs; then IADB.
 class DecompositionObjective final : public Objective {
  public:
   /// Throws TrainingError where model, crops and store do not fit together.
@@ -30,7 +31,7 @@ class DecompositionObjective final : public Objective {
   [[nodiscard]] const std::vector<Stage>& stages() const override { return stages_; }
   void begin_stage(const std::string& name) override;
   [[nodiscard]] std::int64_t clips() const override { return train_.size(); }
-  [[nodiscard]] double seconds_read() const override { return train_.seconds_read(); }
+  [[nodiscard]] double seconds_read() const override;
   torch::Tensor loss(const Slice& slice) override;
   std::string explain(std::int64_t first, std::int64_t last) override;
   Validation validate() override;
@@ -44,10 +45,13 @@ class DecompositionObjective final : public Objective {
 
  private:
   void check(const TrainingOptions& options) const;
-  void learn_from_teachers();
-  /// Of the auto-encoder stage: mean squared error of what the components of mixtures x are to be.
-  [[nodiscard]] torch::Tensor distance(const torch::Tensor& components, const torch::Tensor& x);
-  torch::Tensor loss_of(const torch::Tensor& x, const torch::Tensor& alpha, const torch::Tensor& base);
+  /// Whether each component has a part that it is to be, not only all together the mixture.
+  [[nodiscard]] bool taught() const { return model_->options().autoencoder && !parts_.empty(); }
+  /// Of the auto-encoder stage, on mixtures and, where they are known, the parts of these.
+  [[nodiscard]] torch::Tensor autoencoder_loss(const torch::Tensor& x, const torch::Tensor& parts = {});
+  [[nodiscard]] torch::Tensor taught_loss(const torch::Tensor& parts);
+  [[nodiscard]] torch::Tensor diffusion_loss(const torch::Tensor& x, const torch::Tensor& alpha,
+                                             const torch::Tensor& base);
   [[nodiscard]] double validation_loss();
 
   TrainingOptions options_;
@@ -57,8 +61,8 @@ class DecompositionObjective final : public Objective {
   std::optional<SeparationCheck> separation_;
   Batches batches_;
   std::vector<Stage> stages_;
-  std::shared_ptr<codec::Codec> codec_;                 ///< of the teachers
-  std::optional<decomposition::MaskCascade> teachers_;  ///< what the components of the first stage learn from
+  std::vector<TaughtPart> parts_;        ///< that the components of the first stage are to be
+  std::shared_ptr<codec::Codec> codec_;  ///< of parts
   decomposition::DecompositionModel model_{nullptr};
   std::vector<std::string> names_;
 };

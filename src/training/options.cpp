@@ -76,6 +76,20 @@ Stage only_stage(const io::Config& config, const TrainingOptions& options, const
   return stage;
 }
 
+std::vector<PartOptions> part_options(const io::Config& config, const TrainingOptions& options) {
+  const io::Config parts = config.table("parts");
+  std::vector<PartOptions> all;
+  for (const std::string& name : parts.keys()) {
+    const io::Config table = parts.table(name);
+    PartOptions part{name, table.get<std::string>("store", options.store.string()),
+                     table.get<std::string>("teacher", options.teacher),
+                     table.get<std::string>("component", name)};
+    table.require(!part.teacher.empty(), "teacher", "a model with masks, here or in [training]");
+    all.push_back(std::move(part));
+  }
+  return all;
+}
+
 }  // namespace
 
 std::int64_t TrainingOptions::lengthened(std::int64_t steps) const {
@@ -93,7 +107,7 @@ TrainingOptions training_options(const io::Config& config) {
   options.accumulate = table.get<std::int64_t>("accumulate", options.accumulate);
   options.crop_frames = table.get<std::int64_t>("crop_frames", options.crop_frames);
   options.rank_timeout = table.get<double>("rank_timeout", options.rank_timeout);
-  options.teachers = table.get<std::vector<std::string>>("teachers", options.teachers);
+  options.teacher = table.get<std::string>("teacher", options.teacher);
   const auto seed = table.get<std::int64_t>("seed", 0);
   table.require(!options.name.empty(), "name", "a name for the model");
   table.require(options.batch_size > 0, "batch_size", "1 or more");
@@ -104,6 +118,7 @@ TrainingOptions training_options(const io::Config& config) {
   options.seed = static_cast<std::uint64_t>(seed);
   read_steps(table, options);
   read_optimizer(table, options);
+  options.parts = part_options(config, options);
   return options;
 }
 

@@ -11,13 +11,13 @@
 
 #include "partita/codec/codec.hpp"
 #include "partita/data/store.hpp"
-#include "partita/decomposition/mask_cascade.hpp"
 #include "partita/decomposition/model.hpp"
 #include "partita/io/model_folder.hpp"
 #include "partita/training/batches.hpp"
 #include "partita/training/loop.hpp"
 #include "separation_figures.hpp"
 #include "stages.hpp"
+#include "taught_part.hpp"
 
 namespace partita::training {
 
@@ -50,7 +50,7 @@ class RemixObjective final : public Objective {
   [[nodiscard]] const std::vector<Stage>& stages() const override { return stages_; }
   void begin_stage(const std::string& name) override;
   [[nodiscard]] std::int64_t clips() const override { return train_.size(); }
-  [[nodiscard]] double seconds_read() const override { return train_.seconds_read(); }
+  [[nodiscard]] double seconds_read() const override;
   torch::Tensor loss(const Slice& slice) override;
   std::string explain(std::int64_t first, std::int64_t last) override;
   Validation validate() override;
@@ -59,17 +59,22 @@ class RemixObjective final : public Objective {
   [[nodiscard]] const nn::MaskNetworkOptions& masks() const { return networks_->student->options(); }
 
  private:
-  void check_fit(const io::ModelFolder& decomposition) const;
-  void start_from_teacher(const io::ModelFolder& decomposition);
+  void check(const io::ModelFolder& decomposition) const;
+  /// Puts the taught parts in the order of the decomposition's components, and has the student begin with
+  /// the weights of the first one's teacher, where it is built like it.
+  void begin_with_parts(const io::ModelFolder& decomposition);
+  /// Whether parts come from the configuration's teachers, not from the decomposition or an earlier round.
+  [[nodiscard]] bool taught_elsewhere() const { return round_ == 0 && !parts_.empty(); }
   struct Remix {
     torch::Tensor mixture;  ///< `[batch, channel, frame]`
     torch::Tensor shares;   ///< of its power, `[batch, component, channel, frame]`
   };
   /// The parts that the teacher finds in mixtures; they superpose to them.
   [[nodiscard]] torch::Tensor taught(const torch::Tensor& x, std::uint64_t draw);
-  /// A part of each component, from crops of a mixture each, varied at random.
-  [[nodiscard]] Remix remix(const std::vector<torch::Tensor>& mixtures, const char* purpose,
-                            std::uint64_t first_example);
+  /// A part of each component, each from mixtures `[batch, channel, frame]` of its own.
+  [[nodiscard]] torch::Tensor parts_of(const std::vector<torch::Tensor>& mixtures, std::uint64_t draw);
+  /// Parts `[batch, component, channel, frame]`, varied at random, together.
+  [[nodiscard]] Remix remix(const torch::Tensor& parts, const char* purpose, std::uint64_t first_example);
   /// Mean squared error of the mixtures times the shares: what is loud counts, as in SI-SDR.
   [[nodiscard]] torch::Tensor loss_of(const Remix& remix);
   /// What the student makes of mixtures.
@@ -87,7 +92,7 @@ class RemixObjective final : public Objective {
   std::vector<Batches> batches_;  ///< one a component
   std::vector<Stage> stages_;
   std::int64_t round_ = 0;
-  std::optional<decomposition::MaskCascade> first_teacher_;  ///< where masks teach first, not the components
+  std::vector<TaughtPart> parts_;  ///< one a component, where masks teach first, not the components
   RemixNetworks networks_{nullptr};
 };
 

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include "fixtures.hpp"
-#include "partita/decomposition/mask_cascade.hpp"
 #include "partita/decomposition/separator.hpp"
 #include "partita/io/atomic_file.hpp"
 #include "partita/io/model_folder.hpp"
@@ -119,13 +118,15 @@ TEST_F(Remix, LearnsFromSongsWithoutStems) {
   EXPECT_THAT(figures, testing::StartsWith("step,stage,loss\n")) << "no SI-SDR without stems";
 }
 
-std::string taught_by(const fs::path& teacher) {
-  return fmt::format("teachers = [\"{}\"]", teacher.string());
+std::string first_loss(const fs::path& run) {
+  const std::string log = io::read_file(run / "log.csv");
+  return log.substr(log.find("\n1,"), 30);
 }
 
+std::string taught_by(const fs::path& teacher) { return fmt::format("teacher = \"{}\"", teacher.string()); }
+
 TEST_F(Remix, AModelsMasksMayTeachFirst) {
-  EXPECT_THROW(train(remix_configuration(store, model, folder / "none", taught_by(model))),
-               decomposition::DecompositionError);
+  EXPECT_THROW(train(remix_configuration(store, model, folder / "none", taught_by(model))), TrainingError);
   train(remix_configuration(store, model, folder / "first", "", 1));
   const fs::path refined = folder / "first" / "model";
   train(remix_configuration(store, model, folder / "second", taught_by(refined), 1));
@@ -139,15 +140,13 @@ TEST_F(Remix, AModelsMasksMayTeachFirst) {
 TEST_F(Remix, AModelsMasksMayTeachAStudentBuiltOtherwise) {
   train(remix_configuration(store, model, folder / "first", "", 1));
   const fs::path refined = folder / "first" / "model";
-  const auto first_loss = [&](const std::string& run, const std::string& training) {
-    std::string text = remix_configuration(store, refined, folder / run, training, 1);
+  const auto run = [&](const std::string& name, const std::string& training) {
+    std::string text = remix_configuration(store, refined, folder / name, training, 1);
     const std::string stack = "channels = 8\ndilations = [1, 2]";
     train(text.replace(text.find(stack), stack.size(), "widths = [8, 8]"));
-    const std::string log = io::read_file(folder / run / "log.csv");
-    return log.substr(log.find("\n1,"), 30);
+    return first_loss(folder / name);
   };
-  EXPECT_NE(first_loss("masks", taught_by(refined)), first_loss("components", ""))
-      << "the same student, taught by others";
+  EXPECT_NE(run("masks", taught_by(refined)), run("components", "")) << "the same student, taught by others";
   const io::ModelFolder after(folder / "masks" / "model");
   const decomposition::ModelOptions options = decomposition::model_options(after.card());
   EXPECT_EQ(decomposition::load_masks(after, options, torch::kCPU)->options().widths,
@@ -163,16 +162,69 @@ TEST_F(Remix, MasksMayTeachTheComponentsOfADecomposition) {
     train_decomposition(parsed(fixtures::configuration(
                             store, folder / run, "autoencoder_steps = 40\ndiffusion_steps = 0\n" + training)),
                         false, torch::kCPU, silent);
-    decomposition::MaskCascade masks({io::ModelFolder(refined)}, torch::kCPU);
+    const io::ModelFolder teacher(refined);
+    nn::MaskNetwork masks =
+        decomposition::load_masks(teacher, decomposition::model_options(teacher.card()), torch::kCPU);
     const auto codec = codec::make_codec("mel", torch::kCPU);
     const torch::Tensor x = fixtures::random_latents(4, 2).narrow(2, 0, 16);
     decomposition::DecompositionModel taught =
         decomposition::load_model(io::ModelFolder(folder / run / "model"), torch::kCPU);
     const torch::Tensor found = decompose(taught, x, {1, false}, make_generator(1, "test"));
-    return torch::mse_loss(found, masks.parts(x, *codec)).item<double>();
+    return torch::mse_loss(found, codec->share_out(x, masks->forward(x))).item<double>();
   };
   EXPECT_LT(last_loss("taught", taught_by(refined)), last_loss("alone", ""));
   EXPECT_THROW(last_loss("unknown", taught_by(folder / "nowhere")), io::IoError);
+}
+
+/// [parts] of a configuration: component-1 is what the teacher calls `component` in the songs of `where`.
+std::string parts_table(const fs::path& teacher, const fs::path& where, const std::string& component) {
+  return fmt::format(
+      "\n[parts.component-1]\nteacher = \"{0}\"\nstore = \"{1}\"\ncomponent = \"{2}\"\n\n"
+      "[parts.component-2]\nteacher = \"{0}\"\n",
+      teacher.string(), where.string(), component);
+}
+
+TEST_F(Remix, PartsMayComeFromOtherSongs) {
+  train(remix_configuration(store, model, folder / "first", "", 1));
+  const fs::path refined = folder / "first" / "model";
+  const auto run = [&](const std::string& name, const fs::path& where, const std::string& component) {
+    train(remix_configuration(store, model, folder / name, "", 1) + parts_table(refined, where, component));
+    return first_loss(folder / name);
+  };
+  train(remix_configuration(store, model, folder / "taught", taught_by(refined), 1));
+  EXPECT_EQ(run("same", store, "component-1"), first_loss(folder / "taught")) << "what `teacher` stands for";
+  EXPECT_NE(run("other", store, "component-2"), first_loss(folder / "taught"));
+  EXPECT_THROW(run("nobody", store, "cello"), TrainingError);
+  EXPECT_THROW(run("nowhere", folder / "nowhere", "component-1"), data::DataError);
+}
+
+/// Beside a part that is silent in all its songs, all power is the other's.
+TEST_F(Remix, EachPartIsThatOfItsOwnSongs) {
+  train(remix_configuration(store, model, folder / "first", "", 1));
+  const fs::path silent = folder / "silent";
+  data::StoreWriter writer(silent, {"mel", 24000, fixtures::kChannels, fixtures::kFrames, {}, 0});
+  writer.add("train", torch::zeros({4, fixtures::kChannels, fixtures::kFrames}), {}, {}, {});
+  writer.add("validation", torch::zeros({2, fixtures::kChannels, fixtures::kFrames}), {}, {}, {});
+  writer.finish();
+  std::string text = remix_configuration(store, model, folder / "run", "", 1);
+  text.replace(text.find("round_steps = 3"), 15, "round_steps = 60");
+  train(text + parts_table(folder / "first" / "model", silent, "component-1"));
+  const io::ModelFolder after(folder / "run" / "model");
+  nn::MaskNetwork masks =
+      decomposition::load_masks(after, decomposition::model_options(after.card()), torch::kCPU);
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor shares = masks->forward(fixtures::random_latents(4, 9));
+  EXPECT_GT(shares.select(1, 1).mean().item<double>(), 0.9);
+}
+
+TEST_F(Remix, PartsMustBeThoseOfTheModel) {
+  train(remix_configuration(store, model, folder / "first", "", 1));
+  const std::string one =
+      fmt::format("\n[parts.component-1]\nteacher = \"{}\"\n", (folder / "first" / "model").string());
+  const std::string good = remix_configuration(store, model, folder / "run", "", 1);
+  EXPECT_THROW(train(good + one), TrainingError) << "component-2 has none";
+  EXPECT_THROW(train(good + "\n[parts.component-1]\n[parts.component-2]\n"), io::IoError) << "no teacher";
+  EXPECT_THROW(train(good + one + "song = \"x\"\n"), io::IoError);
 }
 
 TEST_F(Remix, TheModelFolderHoldsDecompositionAndMasks) {

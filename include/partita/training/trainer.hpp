@@ -13,6 +13,14 @@
 
 namespace partita::training {
 
+/// [parts.NAME] of a configuration: where the sounds of a component are found that others learn from first.
+struct PartOptions {
+  std::string name;             ///< of the component
+  std::filesystem::path store;  ///< whose mixtures they are found in; [data]'s unless given
+  std::string teacher;          ///< a model with masks, which find them; that of [training] unless given
+  std::string component;        ///< of that model; of the same name unless given
+};
+
 /// What [data] says, and [training] but for the stages, which depend on what is trained. Rates are per step.
 struct TrainingOptions {
   std::filesystem::path store;   ///< latent store
@@ -41,9 +49,10 @@ struct TrainingOptions {
   double minutes = 0.0;         ///< 0: no limit; otherwise a call checkpoints and returns after so long
   double rank_timeout = 600.0;  ///< seconds after which a rank that does not answer stops the others
   std::uint64_t seed = 0;
-  /// Models whose masks, one after the other (decomposition::MaskCascade), find the parts that the components
-  /// of an auto-encoder stage are to be, or that the first round of masks learns from; none: E and g alone
-  std::vector<std::string> teachers;
+  /// A model whose masks find the parts that the components of an auto-encoder stage are to be, or that the
+  /// first round of masks learns from; none: E and g alone
+  std::string teacher;
+  std::vector<PartOptions> parts;  ///< where not all come from `teacher` and `store`: one a component
 
   /// `steps` times `length`; at least one, where there are any.
   [[nodiscard]] std::int64_t lengthened(std::int64_t steps) const;
