@@ -78,7 +78,7 @@ torch::Tensor MelCodec::encode(const torch::Tensor& samples) {
   const std::int64_t frames = (samples.size(2) + options_.hop - 1) / options_.hop;
   const torch::Tensor spectrum =
       stft_.forward(samples.squeeze(1).to(device_, torch::kFloat32)).narrow(-1, 0, frames);
-  const torch::Tensor power = torch::matmul(filters_, spectrum.abs().square());
+  const torch::Tensor power = torch::matmul(filters_, torch::view_as_real(spectrum).square().sum(-1));
   return power.pow(options_.compression / 2.0) / options_.scale;
 }
 

@@ -11,7 +11,8 @@
 namespace partita::data {
 namespace {
 
-constexpr std::int64_t kEncodeBatch = 16;  // clips encoded at once
+/// Clips encoded at once: so few that what is made on the way fits into memory that is kept, not mapped anew.
+constexpr std::int64_t kEncodeBatch = 2;
 
 /// The clips of a track that are loud enough, `[clip, source, sample]`; undefined when there are none.
 torch::Tensor cut(const torch::Tensor& track, std::int64_t length, double minimum_rms, std::int64_t& quiet) {
