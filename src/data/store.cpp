@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "partita/base/stopwatch.hpp"
 #include "partita/io/atomic_file.hpp"
 #include "partita/io/config.hpp"
 #include "partita/io/report.hpp"
@@ -82,17 +83,16 @@ torch::Tensor shard_tensor(const io::SafetensorsFile& file, const fs::path& path
 }
 
 /// Adds the nanoseconds that it lives to a sum.
-class Stopwatch {
+class Timed {
  public:
-  explicit Stopwatch(std::atomic<std::int64_t>& sum) : sum_(sum) {}
-  Stopwatch(const Stopwatch&) = delete;
-  Stopwatch& operator=(const Stopwatch&) = delete;
-  ~Stopwatch() { sum_ += std::chrono::nanoseconds(Clock::now() - start_).count(); }
+  explicit Timed(std::atomic<std::int64_t>& sum) : sum_(sum) {}
+  Timed(const Timed&) = delete;
+  Timed& operator=(const Timed&) = delete;
+  ~Timed() { sum_ += std::chrono::nanoseconds(stopwatch_.elapsed()).count(); }
 
  private:
-  using Clock = std::chrono::steady_clock;
   std::atomic<std::int64_t>& sum_;
-  Clock::time_point start_ = Clock::now();
+  Stopwatch stopwatch_;
 };
 
 }  // namespace
@@ -172,7 +172,7 @@ torch::Tensor LatentStore::mixtures(const std::vector<std::int64_t>& clips) cons
 torch::Tensor LatentStore::mixture_crops(const std::vector<std::int64_t>& clips,
                                          const std::vector<std::int64_t>& offsets,
                                          std::int64_t frames) const {
-  const Stopwatch stopwatch(*read_);
+  const Timed timed(*read_);
   std::vector<torch::Tensor> rows;
   rows.reserve(clips.size());
   for (std::size_t i = 0; i < clips.size(); ++i) {
@@ -186,7 +186,7 @@ torch::Tensor LatentStore::mixture_crops(const std::vector<std::int64_t>& clips,
 }
 
 torch::Tensor LatentStore::sources(const std::vector<std::int64_t>& clips) const {
-  const Stopwatch stopwatch(*read_);
+  const Timed timed(*read_);
   if (!keeps_sources(info_)) {
     fail<DataError>(
         "the store has no source latents: it was prepared from mixtures without stems, or packed");
@@ -226,7 +226,7 @@ torch::Tensor LatentStore::sound(std::int64_t clip, std::int64_t index) const {
 torch::Tensor LatentStore::audio_crops(const std::vector<std::int64_t>& clips,
                                        const std::vector<std::int64_t>& sounds,
                                        const std::vector<std::int64_t>& offsets, std::int64_t length) const {
-  const Stopwatch stopwatch(*read_);
+  const Timed timed(*read_);
   std::vector<torch::Tensor> rows;
   rows.reserve(clips.size());
   for (std::size_t i = 0; i < clips.size(); ++i) {

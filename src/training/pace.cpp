@@ -1,7 +1,7 @@
 #include <algorithm>
-#include <chrono>
 
 #include "partita/base/interrupt.hpp"
+#include "partita/base/stopwatch.hpp"
 #include "partita/training/loop.hpp"
 
 namespace partita::training {
@@ -11,9 +11,9 @@ constexpr double kEnoughSeconds = 1.0;
 
 template <class Work>
 double seconds_of(const Work& work) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return stopwatch.seconds();
 }
 
 }  // namespace

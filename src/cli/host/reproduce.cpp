@@ -3,13 +3,13 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <utility>
 
 #include "commands.hpp"
 #include "partita/base/device.hpp"
+#include "partita/base/stopwatch.hpp"
 #include "partita/data/prepare.hpp"
 #include "partita/data/store.hpp"
 #include "partita/evaluation/reproduction.hpp"
@@ -93,10 +93,9 @@ std::filesystem::path prepared(const ReproduceArguments& arguments, Progress& pr
 }
 
 evaluation::Table measured(Reproduction& reproduction, const std::string& name, Progress& progress) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   evaluation::Table table = reproduction.table(name, progress);
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  table.settings["seconds"] = seconds.count();
+  table.settings["seconds"] = stopwatch.seconds();
   return table;
 }
 

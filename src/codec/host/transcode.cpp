@@ -1,11 +1,11 @@
 #include "partita/codec/transcode.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <optional>
 #include <utility>
 
 #include "partita/audio/resample.hpp"
+#include "partita/base/stopwatch.hpp"
 #include "partita/codec/encodec_stream.hpp"
 
 namespace partita::codec {
@@ -16,9 +16,9 @@ constexpr double kBlockSeconds = 10.0;
 /// The time that a piece of work takes, added to a sum.
 template <class Work>
 auto timed(double& seconds, Work&& work) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   auto result = work();
-  seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  seconds += stopwatch.seconds();
   return result;
 }
 

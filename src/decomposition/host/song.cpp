@@ -3,13 +3,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <numeric>
 #include <utility>
 
 #include "host/stem_files.hpp"
 #include "partita/audio/overlap_add.hpp"
+#include "partita/base/stopwatch.hpp"
 #include "partita/decomposition/composition.hpp"
 #include "partita/decomposition/refine.hpp"
 #include "stem_paths.hpp"
@@ -184,7 +184,7 @@ double gain_of(double peak, const audio::WriterOptions& writer, std::size_t stem
 SongResult separate_song(const std::filesystem::path& song, StemSource& source, const SongOptions& options,
                          Progress& progress) {
   const torch::NoGradGuard no_grad;
-  const auto begin = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   audio::AudioReader reader(song);
   const StemSource stems = chosen_stems(source, options.two_stems);
   SongResult result = planned(reader, stems, options);
@@ -213,7 +213,7 @@ SongResult separate_song(const std::filesystem::path& song, StemSource& source, 
   files.commit();
   folders.keep();
   progress.end();
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  result.seconds = stopwatch.seconds();
   return result;
 }
 
