@@ -28,9 +28,12 @@ struct NamedSource {
 [[nodiscard]] std::optional<std::filesystem::path> demucs_checkpoint(const std::string& name);
 
 /// What `-n NAME` stands for: a baseline, a checkpoint of Demucs, or a model of kind "decomposition",
-/// "demucs" or "lass" on the search path. Throws IoError listing the models that exist.
+/// "demucs" or "lass" on the search path. Baselines tell drums from bass, of `sources` {bass, X} or {drums,
+/// X} what is not the one is X, and of {drums, bass, X} what is not drums is taken apart once more. Throws
+/// IoError listing the models that exist.
 [[nodiscard]] NamedSource make_source(const std::string& name, const decomposition::SeparatorOptions& options,
-                                      torch::Device device);
+                                      torch::Device device,
+                                      const std::vector<std::string>& sources = {"drums", "bass"});
 
 /// A stem source as a system under test: stems are matched to the references by name. Throws
 /// EvaluationError when a source has no stem of its name.

@@ -30,6 +30,31 @@ const char* suffix(Refinement refinement) {
   return "";
 }
 
+/// A baseline tells what strikes, or lies high, from what is held and low: drums from bass. Where there is
+/// only one of these, it is that, and the other source the other; of three, what is not drums is taken apart
+/// again.
+decomposition::StemSource baseline_source(const baselines::Baseline& baseline, std::uint64_t seed,
+                                          const std::vector<std::string>& sources) {
+  const auto separate = [&baseline, seed](const torch::Tensor& samples, int sample_rate) {
+    return baselines::separate(baseline, samples, sample_rate, seed);
+  };
+  std::vector<std::string> others = sources;
+  const bool drums = std::erase(others, "drums") > 0, bass = std::erase(others, "bass") > 0;
+  if (drums && bass && others.size() == 1) {
+    const auto again = [separate](const torch::Tensor& samples, int sample_rate) {
+      const torch::Tensor first = separate(samples, sample_rate);
+      const torch::Tensor second = separate(first[1], sample_rate);
+      return torch::stack({first[0], second[1], second[0]});
+    };
+    return {{"drums", "bass", others.front()}, again, true, baseline.segment_seconds};
+  }
+  const bool one = drums != bass && others.size() == 1;
+  return {{one && bass ? others.front() : "drums", one && drums ? others.front() : "bass"},
+          separate,
+          true,
+          baseline.segment_seconds};
+}
+
 /// Segments of Demucs in a stretch of song: those inside hear what stands on both sides of them.
 constexpr double kSegments = 4.0;
 
@@ -77,16 +102,9 @@ std::optional<std::filesystem::path> demucs_checkpoint(const std::string& name) 
 }
 
 NamedSource make_source(const std::string& name, const decomposition::SeparatorOptions& options,
-                        torch::Device device) {
-  if (const auto* baseline = baselines::find_baseline(name)) {
-    return {name,
-            {{"drums", "bass"},
-             [baseline, seed = options.seed](const torch::Tensor& samples, int sample_rate) {
-               return baselines::separate(*baseline, samples, sample_rate, seed);
-             },
-             true,
-             baseline->segment_seconds}};
-  }
+                        torch::Device device, const std::vector<std::string>& sources) {
+  if (const auto* baseline = baselines::find_baseline(name))
+    return {name, baseline_source(*baseline, options.seed, sources)};
   if (const auto file = demucs_checkpoint(name)) {
     return demucs_source(io::is_published(name) ? name : file->stem().string(),
                          baselines::load_demucs(io::read_weights(*file), file->string(), device),
@@ -129,7 +147,7 @@ std::vector<System> named_systems(const std::string& name, const std::vector<Ref
   for (const Refinement refinement : asked ? refinements : std::vector{Refinement::Best}) {
     decomposition::SeparatorOptions own = options;
     own.refinement = refinement;
-    NamedSource source = make_source(name, own, device);
+    NamedSource source = make_source(name, own, device, sources);
     systems.push_back(source_system(source.name + (source.refines ? suffix(refinement) : ""),
                                     std::make_shared<decomposition::StemSource>(std::move(source.source)),
                                     sources));
