@@ -35,6 +35,7 @@ void add_separate(CLI::App& app, Context& context);
 void add_generate(CLI::App& app, Context& context);
 void add_vary(CLI::App& app, Context& context);
 void add_accompany(CLI::App& app, Context& context);
+void add_adapt(CLI::App& app, Context& context);
 void add_render(CLI::App& app, Context& context);
 void add_prepare(CLI::App& app, Context& context);
 void add_pack(CLI::App& app, Context& context);

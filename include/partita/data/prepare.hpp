@@ -12,7 +12,7 @@
 namespace partita::data {
 
 struct PrepareOptions {
-  std::filesystem::path input;
+  std::filesystem::path input;  ///< a folder; one song will do for Mixtures
   enum class Layout { Slakh, Musdb, Mixtures } layout = Layout::Slakh;
   std::vector<std::string> sources;  ///< lower-case Slakh classes ("drums", "bass"); unused for Mixtures
   /// Those to prepare, for example "test"; empty: all. Plain mixtures have no splits of their own: they are

@@ -10,6 +10,7 @@ int run(int argc, const char* const* argv) {
               {"", add_generate},
               {"", add_vary},
               {"", add_accompany},
+              {"", add_adapt},
               {"", add_render},
               {"", add_prepare},
               {"", add_pack},

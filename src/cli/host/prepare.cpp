@@ -47,8 +47,8 @@ void add_prepare(CLI::App& app, Context& context) {
   layout->add_option("--slakh", arguments->slakh, "Slakh2100 folder, or one made by 'partita render'")
       ->check(CLI::ExistingDirectory);
   layout->add_option("--musdb", arguments->musdb, "MUSDB18-HQ folder")->check(CLI::ExistingDirectory);
-  layout->add_option("--mixtures", arguments->mixtures, "folder of any audio files")
-      ->check(CLI::ExistingDirectory);
+  layout->add_option("--mixtures", arguments->mixtures, "folder of any audio files, or one")
+      ->check(CLI::ExistingPath);
   layout->require_option(1);
   add_names_option(*command, "--sources", arguments->options.sources,
                    "sources to mix, for example drums,bass");

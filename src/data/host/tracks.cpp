@@ -133,7 +133,9 @@ std::size_t split_of_mixture(const std::string& name) {
 }
 
 TracksBySplit find_mixtures(const PrepareOptions& options) {
-  const std::vector<fs::path> files = audio::audio_files(options.input);
+  const bool folder = fs::is_directory(options.input);
+  const std::vector<fs::path> files =
+      folder ? audio::audio_files(options.input) : std::vector<fs::path>{options.input};
   if (files.empty())
     fail<DataError>("{}: no audio files in it (WAV, FLAC, OGG, MP3 or AIFF)", options.input.string());
   TracksBySplit splits;
@@ -142,7 +144,8 @@ TracksBySplit find_mixtures(const PrepareOptions& options) {
     return options.splits == std::vector<std::string>{split.first};
   });
   for (const auto& file : files) {
-    Track track{file.lexically_relative(options.input).generic_string(), {{file}}, {}, 0};
+    const fs::path name = folder ? file.lexically_relative(options.input) : file.filename();
+    Track track{name.generic_string(), {{file}}, {}, 0};
     auto& split = only != splits.end() ? *only : splits[split_of_mixture(file.filename().string())];
     split.second.push_back(std::move(track));
   }
@@ -180,7 +183,10 @@ torch::Tensor read_source(const std::vector<fs::path>& files, int sample_rate) {
 }  // namespace
 
 TracksBySplit find_tracks(const PrepareOptions& options) {
-  if (!fs::is_directory(options.input)) fail<DataError>("{}: no such folder", options.input.string());
+  const bool one_song =
+      options.layout == PrepareOptions::Layout::Mixtures && fs::is_regular_file(options.input);
+  if (!one_song && !fs::is_directory(options.input))
+    fail<DataError>("{}: no such folder", options.input.string());
   switch (options.layout) {
     case PrepareOptions::Layout::Slakh:
       return find_slakh(options);
