@@ -57,7 +57,8 @@ output = "{}"
 batch_size = 1
 crop_frames = 60
 learning_rate = 6e-3
-reconstruction_steps = 400
+final_learning_rate = 1e-4
+reconstruction_steps = 800
 warmup_steps = 10
 gradient_clip = 1.0
 ema_decay = 0.9
@@ -74,7 +75,7 @@ expansion = 64
   const torch::Tensor latents = with->encode(sound.unsqueeze(1));
   const double found = evaluation::ms_stft_distance(with->decode(latents)[0], sound);
   const double griffin_lim = evaluation::ms_stft_distance(without->decode(latents)[0], sound);
-  EXPECT_LT(found, 0.95 * griffin_lim);
+  EXPECT_LT(found, 0.9 * griffin_lim) << griffin_lim;
 }
 
 TEST(VocoderTraining, ExportsAModelOfKindCodecWithItsFigures) {
