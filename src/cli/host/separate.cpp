@@ -80,8 +80,11 @@ void separate(SeparateArguments& arguments, const Context& context) {
                    context.json);
 }
 
+/// Those that find components: a vocoder finds none.
 void list_models() {
-  for (const auto& path : io::list_models()) fmt::print("{}\n", path.filename().string());
+  for (const auto& path : io::list_models()) {
+    if (io::ModelFolder(path).card().has("components")) fmt::print("{}\n", path.filename().string());
+  }
   for (const auto& name : evaluation::baseline_names()) fmt::print("{}\n", name);
 }
 

@@ -193,7 +193,10 @@ TEST_F(Separate, ListsModelsAndBaselines) {
   const Finished finished = run({"separate", "--list-models"});
   expect_done(finished);
   const auto names = lines(finished.out);
-  EXPECT_NE(std::find(names.begin(), names.end(), "tiny"), names.end());
+  for (const std::string model : {"tiny", "drums-bass", "bass-piano", "drums-bass-piano"}) {
+    EXPECT_NE(std::find(names.begin(), names.end(), model), names.end()) << model;
+  }
+  EXPECT_EQ(std::find(names.begin(), names.end(), "mel-vocoder"), names.end());
   for (const std::string baseline : {"hpss", "nmf", "rpca", "repet-sim", "ft2d"}) {
     EXPECT_NE(std::find(names.begin(), names.end(), baseline), names.end()) << baseline;
   }
