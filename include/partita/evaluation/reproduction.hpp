@@ -40,6 +40,8 @@ class Reproduction {
  public:
   /// "table1" to "table5".
   [[nodiscard]] static std::vector<std::string> tables();
+  /// The words of ReproductionOptions::models, and the bundled models that stand behind them by default.
+  [[nodiscard]] static const std::map<std::string, std::string>& usual_models();
 
   /// Reads the clips. Throws UsageError for a model under a word that no table knows, EvaluationError and
   /// DataError for a store that cannot be used.

@@ -1,10 +1,11 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <memory>
+#include <ranges>
 #include <utility>
 
 #include "commands.hpp"
@@ -39,19 +40,10 @@ void add_model(const std::string& text, evaluation::ReproductionOptions& options
   options.models[text.substr(0, equals)] = text.substr(equals + 1);
 }
 
-/// The models behind rows where no other is named and where they exist: words and names.
-constexpr std::array<std::pair<const char*, const char*>, 7> kUsualModels{
-    {{"lass", "lass-drums-bass"},
-     {"demucs", "demucs-drums-bass"},
-     {"sum", "drums-bass-sum"},
-     {"mean", "drums-bass-mean"},
-     {"min", "drums-bass-min"},
-     {"max", "drums-bass-max"},
-     {"unconditional", "drums-bass-unconditional"}}};
-
+/// Where no other is named, and where they exist.
 void add_usual_models(evaluation::ReproductionOptions& options) {
   for (const auto& path : io::list_models()) {
-    for (const auto& [word, name] : kUsualModels) {
+    for (const auto& [word, name] : Reproduction::usual_models()) {
       if (path.filename() == name) options.models.emplace(word, name);
     }
   }
@@ -153,11 +145,9 @@ void add_measuring_options(CLI::App& command, ReproduceArguments& a) {
   add_sampler_option(command, a.sampler);
   command.add_option(
       "--model", a.models,
-      "WORD=NAME: the model behind a row, or none; words are ours (default drums-bass), lass, demucs (table "
-      "2; "
-      "default lass-drums-bass, demucs-drums-bass where there is one), sum, mean, min, max (table 3; default "
-      "drums-bass-sum and so on where there is one), unconditional (table 4; default "
-      "drums-bass-unconditional where there is one)");
+      fmt::format("WORD=NAME: the model behind a row, or none; words are {}; default {} where there is one",
+                  fmt::join(std::views::keys(Reproduction::usual_models()), ", "),
+                  fmt::join(std::views::values(Reproduction::usual_models()), ", ")));
   add_names_option(command, "--codecs", a.options.codecs, "codecs of table 1")->capture_default_str();
   add_names_option(
       command, "--embeddings", a.options.embeddings,
