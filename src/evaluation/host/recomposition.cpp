@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "partita/audio/file.hpp"
 #include "partita/base/interrupt.hpp"
@@ -54,16 +55,15 @@ class Writer {
       save(sets_.candidates[set++] / file(clip), heard(latents));
     };
     from_nothing(own.z, clip, sets_.candidates[set++]);
-    for (std::int64_t k = 0; k < parts(); ++k) {
-      recomposition::Mask mask(names().size(), true);
-      mask[static_cast<std::size_t>(k)] = false;
-      candidate(components(made(own.z, mask, clip)));
-    }
+    std::map<recomposition::Mask, torch::Tensor> made;  // of two parts, what one is given the other is made for
+    const auto components_made = [&](const recomposition::Mask& mask) {
+      if (!made.contains(mask)) made[mask] = components(recomposer_.recompose(own.z, mask, clip));
+      return made[mask];
+    };
+    for (std::int64_t k = 0; k < parts(); ++k) candidate(components_made(mask_of(k, false)));
     torch::Tensor apart = torch::empty_like(encoded);  // each part as made for the others
     for (std::int64_t k = 0; k < parts(); ++k) {
-      recomposition::Mask mask(names().size(), false);
-      mask[static_cast<std::size_t>(k)] = true;
-      apart[k] = components(made(own.z, mask, clip))[k];
+      apart[k] = components_made(mask_of(k, true))[k];
       own.made.push_back(onsets(apart[k]));
     }
     save_parts(sets_.made_parts, clip, apart);
@@ -80,7 +80,7 @@ class Writer {
   /// A mixture as long as z, of which nothing is kept.
   void from_nothing(const torch::Tensor& z, std::size_t clip, const fs::path& folder) {
     const recomposition::Mask all(names().size(), true);
-    save(folder / file(clip), heard(components(made(z, all, clip))));
+    save(folder / file(clip), heard(components(recomposer_.recompose(z, all, clip))));
   }
 
   RecompositionSets finish() {
@@ -101,9 +101,11 @@ class Writer {
   }
   [[nodiscard]] static std::string file(std::size_t clip) { return fmt::format("{:04}.wav", clip); }
 
-  [[nodiscard]] torch::Tensor made(const torch::Tensor& z, const recomposition::Mask& mask,
-                                   std::size_t clip) {
-    return recomposer_.recompose(z, mask, clip);
+  /// Has part k made anew and the others kept, or the other way round.
+  [[nodiscard]] recomposition::Mask mask_of(std::int64_t k, bool anew) const {
+    recomposition::Mask mask(names().size(), !anew);
+    mask[static_cast<std::size_t>(k)] = anew;
+    return mask;
   }
   /// Normal numbers with the mean and deviation of each component's latents in this clip.
   [[nodiscard]] torch::Tensor clip_noise(const torch::Tensor& z, std::size_t clip) const {
