@@ -1,5 +1,6 @@
 #include "partita/base/device.hpp"
 
+#include <fmt/format.h>
 #include <torch/cuda.h>
 #include <torch/utils.h>
 
@@ -9,6 +10,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <fstream>
+#include <string>
 #include <string_view>
 #include <thread>
 
@@ -29,6 +32,16 @@ int cuda_index(std::string_view name) {
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
   const bool whole = error == std::errc() && end == name.data() + name.size();
   return whole && index < 128 ? index : -1;
+}
+
+/// As Linux names it; where it does not, what kind it is of.
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const auto colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "CPU";
 }
 
 }  // namespace
@@ -52,6 +65,12 @@ bool has_bfloat16(torch::Device device) {
 #else
   return false;
 #endif
+}
+
+std::string machine_text(torch::Device device) {
+  const int threads = torch::get_num_threads();
+  return fmt::format("{}{}, {} {}", device.is_cpu() ? "" : device.str() + " of ", processor_name(), threads,
+                     threads == 1 ? "thread" : "threads");
 }
 
 void set_threads(int count) {

@@ -58,11 +58,11 @@ void write_files(const fs::path& folder, const Checkpoint& checkpoint) {
   io::write_safetensors(folder / "state.safetensors", checkpoint.state, {{"kind", "partita training state"}});
   io::write_file(folder / "configuration.toml", checkpoint.configuration);
   std::string card = fmt::format(
-      "format = {}\nstep = {}\nstage = {}\nstage_step = {}\nclips = {}\nminutes = {:.6f}\nstale = {}\n"
+      "format = {}\nstep = {}\nstage = {}\nstage_step = {}\nclips = {}\nminutes = {:.6f}\nmachine = {}\nstale = {}\n"
       "state_sha256 = \"{}\"\nconfiguration_sha256 = \"{}\"\n",
       kFormat, checkpoint.step, toml_string(checkpoint.stage), checkpoint.stage_step, checkpoint.clips,
-      checkpoint.minutes, checkpoint.stale, io::sha256_file(folder / "state.safetensors"),
-      io::sha256(checkpoint.configuration));
+      checkpoint.minutes, toml_string(checkpoint.machine), checkpoint.stale,
+      io::sha256_file(folder / "state.safetensors"), io::sha256(checkpoint.configuration));
   if (checkpoint.best_score > kNoScore) card += fmt::format("best_score = {:.17e}\n", checkpoint.best_score);
   io::write_file(folder / "checkpoint.toml", card);
 }
@@ -73,6 +73,7 @@ void read_fields(const io::Config& card, Checkpoint& checkpoint) {
   checkpoint.stage_step = card.get<std::int64_t>("stage_step");
   checkpoint.clips = card.get<std::int64_t>("clips");
   checkpoint.minutes = card.get<double>("minutes");
+  checkpoint.machine = card.get<std::string>("machine", "not recorded");
   checkpoint.best_score = card.get<double>("best_score", kNoScore);
   checkpoint.stale = card.get<std::int64_t>("stale", 0);
 }

@@ -1,6 +1,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <map>
 #include <sstream>
 
 #include "decomposition_objective.hpp"
@@ -63,10 +64,11 @@ std::string data_table(const char* table, const data::LatentStore& store, const 
 
 std::string training_table(const char* table, const Checkpoint& checkpoint, const TrainingOptions& options) {
   return fmt::format(
-      "\n[{}]\nsteps = {}\nstage = {}\nminutes = {:.2f}\nbatch_size = {}\ncrop_frames = {}\n"
+      "\n[{}]\nsteps = {}\nstage = {}\nminutes = {:.2f}\nmachine = {}\nbatch_size = {}\ncrop_frames = {}\n"
       "seed = {}\nconfiguration_sha256 = \"{}\"\n",
-      table, checkpoint.step, toml_string(checkpoint.stage), checkpoint.minutes, options.batch_size,
-      options.crop_frames, options.seed, io::sha256(checkpoint.configuration));
+      table, checkpoint.step, toml_string(checkpoint.stage), checkpoint.minutes,
+      toml_string(checkpoint.machine), options.batch_size, options.crop_frames, options.seed,
+      io::sha256(checkpoint.configuration));
 }
 
 std::string metrics_table(const char* table, const Figures& figures) {
@@ -76,20 +78,25 @@ std::string metrics_table(const char* table, const Figures& figures) {
   return text;
 }
 
+/// In TOML's own order of keys.
+std::string text_of(const toml::table& table) {
+  std::ostringstream text;
+  text << table << "\n\n";
+  return text.str();
+}
+
 /// What is added to a decomposition's folder, under its table of the card and its file.
 struct Addition {
   std::string table, file;
 };
 
-/// A decomposition's card without what is added anew, in TOML's own order of keys.
+/// A decomposition's card without what is added anew.
 std::string card_of(const io::ModelFolder& decomposition, const std::string& name, const Addition& addition) {
   toml::table card = toml::parse(decomposition.card().text());
   card.insert_or_assign("name", name);
   card.erase(addition.table);
   card.erase("files");
-  std::ostringstream text;
-  text << card << "\n\n";
-  return text.str();
+  return text_of(card);
 }
 
 /// The decomposition's folder with the addition, `text` being its part of the card.
@@ -102,6 +109,14 @@ void write_with_addition(const std::filesystem::path& model_folder, const io::Mo
   io::write_model_folder(model_folder, card_of(decomposition, name, addition) + text, files);
 }
 
+/// The masks that taught every component go with what they taught: they read latents of the codec, not its z.
+void add_masks(const std::string& teacher, std::string& card, std::map<std::string, io::TensorMap>& files) {
+  const io::ModelFolder model(io::find_model(teacher));
+  const toml::table theirs = toml::parse(model.card().text());
+  card += "\n" + text_of(toml::table{{"masks", *theirs["masks"].as_table()}});
+  files[decomposition::kMasksFile] = model.weights(decomposition::kMasksFile).tensors();
+}
+
 void export_decomposition(const Checkpoint& checkpoint, const io::Config& config,
                           const std::filesystem::path& model_folder) {
   const TrainingOptions options = training_options(config);
@@ -111,11 +126,12 @@ void export_decomposition(const Checkpoint& checkpoint, const io::Config& config
   const io::TensorMap half = halved(weights_of(checkpoint));
   io::load_state(objective.module(), half, "checkpoint");
   const Figures figures = objective.validate().figures;
-  const std::string card = head_of_card(objective, options) + to_toml(objective.model()->options()) +
-                           data_table("data", objective.store(), options) +
-                           training_table("training", checkpoint, options) +
-                           metrics_table("metrics", figures);
-  io::write_model_folder(model_folder, card, half);
+  std::string card = head_of_card(objective, options) + to_toml(objective.model()->options()) +
+                     data_table("data", objective.store(), options) +
+                     training_table("training", checkpoint, options) + metrics_table("metrics", figures);
+  std::map<std::string, io::TensorMap> files{{"model.safetensors", half}};
+  if (options.parts.empty() && !options.teacher.empty()) add_masks(options.teacher, card, files);
+  io::write_model_folder(model_folder, card, files);
 }
 
 void export_masks(const Checkpoint& checkpoint, const io::Config& config,

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "named_tensors.hpp"
+#include "partita/base/device.hpp"
 #include "partita/base/interrupt.hpp"
 #include "partita/base/random.hpp"
 #include "run_log.hpp"
@@ -235,6 +236,7 @@ Checkpoint Loop::checkpoint() const {
   checkpoint.stage_step = stage_step_;
   checkpoint.clips = objective_.clips();
   checkpoint.minutes = minutes_now();
+  checkpoint.machine = machine_text(objective_.module().parameters().front().device());
   checkpoint.best_score = best_score_;
   checkpoint.stale = stale_;
   checkpoint.configuration = configuration_;

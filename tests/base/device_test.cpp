@@ -33,6 +33,12 @@ TEST(ParseDevice, RefusesADeviceThatTheMachineLacks) {
   }
 }
 
+TEST(MachineText, NamesProcessorAndThreads) {
+  EXPECT_THAT(machine_text(torch::kCPU),
+              testing::MatchesRegex("[^:]+, " + std::to_string(torch::get_num_threads()) + " threads?"));
+  EXPECT_THAT(machine_text({torch::kCUDA, 1}), testing::StartsWith("cuda:1 of "));
+}
+
 TEST(Bfloat16, IsThereWhereTheProcessorSaysSo) {
   std::ifstream file("/proc/cpuinfo");
   if (!file) GTEST_SKIP() << "no /proc/cpuinfo";

@@ -173,6 +173,11 @@ TEST_F(Remix, MasksMayTeachTheComponentsOfADecomposition) {
     return torch::mse_loss(found, codec->share_out(x, masks->forward(x))).item<double>();
   };
   EXPECT_LT(last_loss("taught", taught_by(refined)), last_loss("alone", ""));
+  const auto masks_of = [&](const fs::path& of) {
+    return io::ModelFolder(of).weights(decomposition::kMasksFile).tensors();
+  };
+  expect_equal(masks_of(folder / "taught" / "model"), masks_of(refined));
+  EXPECT_FALSE(io::ModelFolder(folder / "alone" / "model").card().has("masks"));
   EXPECT_THROW(last_loss("unknown", taught_by(folder / "nowhere")), io::IoError);
 }
 

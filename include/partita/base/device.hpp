@@ -14,6 +14,9 @@ namespace partita {
 /// which those do that are younger than 2019, are not asked.
 [[nodiscard]] bool has_bfloat16(torch::Device device);
 
+/// What computes, for model cards: "AMD EPYC, 2 threads", on a GPU "cuda:0 of AMD EPYC, 16 threads".
+[[nodiscard]] std::string machine_text(torch::Device device);
+
 /// Sets LibTorch's intra-op threads, 0 taking every core, and has subnormal numbers flushed to zero.
 /// Called once, in `main`, before any tensor work.
 void set_threads(int count);

@@ -22,6 +22,7 @@ struct Checkpoint {
   std::int64_t stage_step = 0;
   std::int64_t clips = 0;        ///< of the training split
   double minutes = 0.0;          ///< trained so far
+  std::string machine;           ///< that trained last
   double best_score = kNoScore;  ///< of the stage's validations so far, higher is better
   std::int64_t stale = 0;        ///< validations since that one
   std::string configuration;     ///< TOML text
