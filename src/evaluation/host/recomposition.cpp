@@ -55,7 +55,8 @@ class Writer {
       save(sets_.candidates[set++] / file(clip), heard(latents));
     };
     from_nothing(own.z, clip, sets_.candidates[set++]);
-    std::map<recomposition::Mask, torch::Tensor> made;  // of two parts, what one is given the other is made for
+    std::map<recomposition::Mask, torch::Tensor>
+        made;  // of two parts, what one is given the other is made for
     const auto components_made = [&](const recomposition::Mask& mask) {
       if (!made.contains(mask)) made[mask] = components(recomposer_.recompose(own.z, mask, clip));
       return made[mask];

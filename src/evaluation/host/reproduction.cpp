@@ -56,14 +56,11 @@ io::Json to_json(const std::map<std::string, std::string>& models) {
 std::vector<std::string> Reproduction::tables() { return {"table1", "table2", "table3", "table4", "table5"}; }
 
 const std::map<std::string, std::string>& Reproduction::usual_models() {
-  static const std::map<std::string, std::string> models{{"ours", "drums-bass"},
-                                                         {"lass", "lass-drums-bass"},
-                                                         {"demucs", "demucs-drums-bass"},
-                                                         {"sum", "drums-bass-sum"},
-                                                         {"mean", "drums-bass-mean"},
-                                                         {"min", "drums-bass-min"},
-                                                         {"max", "drums-bass-max"},
-                                                         {"unconditional", "drums-bass-unconditional"}};
+  static const std::map<std::string, std::string> models{
+      {"ours", "drums-bass"},          {"lass", "lass-drums-bass"},
+      {"demucs", "demucs-drums-bass"}, {"sum", "drums-bass-sum"},
+      {"mean", "drums-bass-mean"},     {"min", "drums-bass-min"},
+      {"max", "drums-bass-max"},       {"unconditional", "drums-bass-unconditional"}};
   return models;
 }
 
