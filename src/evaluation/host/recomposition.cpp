@@ -55,8 +55,8 @@ class Writer {
       save(sets_.candidates[set++] / file(clip), heard(latents));
     };
     from_nothing(own.z, clip, sets_.candidates[set++]);
-    std::map<recomposition::Mask, torch::Tensor>
-        made;  // of two parts, what one is given the other is made for
+    // Of two parts, what the one is given the other is made for: one sampling serves both.
+    std::map<recomposition::Mask, torch::Tensor> made;
     const auto components_made = [&](const recomposition::Mask& mask) {
       if (!made.contains(mask)) made[mask] = components(recomposer_.recompose(own.z, mask, clip));
       return made[mask];
