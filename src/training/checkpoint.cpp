@@ -58,7 +58,8 @@ void write_files(const fs::path& folder, const Checkpoint& checkpoint) {
   io::write_safetensors(folder / "state.safetensors", checkpoint.state, {{"kind", "partita training state"}});
   io::write_file(folder / "configuration.toml", checkpoint.configuration);
   std::string card = fmt::format(
-      "format = {}\nstep = {}\nstage = {}\nstage_step = {}\nclips = {}\nminutes = {:.6f}\nmachine = {}\nstale = {}\n"
+      "format = {}\nstep = {}\nstage = {}\nstage_step = {}\nclips = {}\nminutes = {:.6f}\nmachine = "
+      "{}\nstale = {}\n"
       "state_sha256 = \"{}\"\nconfiguration_sha256 = \"{}\"\n",
       kFormat, checkpoint.step, toml_string(checkpoint.stage), checkpoint.stage_step, checkpoint.clips,
       checkpoint.minutes, toml_string(checkpoint.machine), checkpoint.stale,

@@ -6,6 +6,8 @@
 
 #include <cmath>
 
+#include "partita/codec/mel_codec.hpp"
+
 namespace partita::decomposition {
 namespace {
 
@@ -15,9 +17,22 @@ torch::Tensor random_components(std::int64_t count) {
   return torch::randn({2, count, 3, 5}, torch::kFloat64);
 }
 
-TEST(Composition, HasThePapersOperatorsAndLogsumexp) {
+/// Roots of magnitudes are no less than zero.
+torch::Tensor fit_for(const std::string& name, const torch::Tensor& components) {
+  return name == "power" ? components.abs() : components;
+}
+
+TEST(Composition, HasThePapersOperatorsAndOthers) {
   EXPECT_THAT(composition_operator_names(),
-              testing::IsSupersetOf({"sum", "mean", "min", "max", "logsumexp"}));
+              testing::IsSupersetOf({"sum", "mean", "min", "max", "power", "logsumexp"}));
+}
+
+TEST(Composition, PowersAddUpAsThoseOfTheCodecDo) {
+  const torch::Tensor x = random_components(3).abs();
+  EXPECT_LE(largest(composition_operator("power")(x) - codec::MelCodec().superpose(x)), 1e-12);
+  const torch::Tensor silence = torch::zeros({1, 2, 3, 5}, torch::kFloat64).requires_grad_();
+  composition_operator("power")(silence).sum().backward();
+  EXPECT_EQ(largest(silence.grad()), 0.0);
 }
 
 TEST(Composition, ComputesWhatItsNamesSay) {
@@ -34,7 +49,9 @@ TEST(Composition, DoesNotDependOnTheOrderOfComponents) {
   const torch::Tensor x = random_components(4);
   const torch::Tensor turned = x.index_select(1, torch::tensor({2, 0, 3, 1}));
   for (const std::string& name : composition_operator_names()) {
-    const CompositionOperator compose = composition_operator(name);
+    const auto compose = [&](const torch::Tensor& components) {
+      return composition_operator(name)(fit_for(name, components));
+    };
     EXPECT_EQ(compose(x).sizes(), torch::IntArrayRef({2, 3, 5})) << name;
     EXPECT_LE(largest(compose(x) - compose(turned)), 1e-12) << name;
   }
@@ -43,14 +60,17 @@ TEST(Composition, DoesNotDependOnTheOrderOfComponents) {
 TEST(Composition, OfOneComponentIsThatComponent) {
   const torch::Tensor x = random_components(1);
   for (const std::string& name : composition_operator_names()) {
-    EXPECT_LE(largest(composition_operator(name)(x) - x.squeeze(1)), 1e-12) << name;
+    const torch::Tensor own = fit_for(name, x);
+    EXPECT_LE(largest(composition_operator(name)(own) - own.squeeze(1)), 1e-12) << name;
   }
 }
 
 TEST(Composition, GradientsAreThoseOfFiniteDifferences) {
   constexpr double kStep = 1e-6;
   for (const std::string& name : composition_operator_names()) {
-    const CompositionOperator compose = composition_operator(name);
+    const auto compose = [&](const torch::Tensor& components) {
+      return composition_operator(name)(fit_for(name, components));
+    };
     const torch::Tensor x = random_components(3).requires_grad_();
     const torch::Tensor weight = torch::randn({2, 3, 5}, torch::kFloat64);
     (compose(x) * weight).sum().backward();

@@ -15,7 +15,9 @@ class DecompositionError : public Error {
 };
 
 /// Composition operators C (paper equation 5): reduce `[batch, component, channel, frame]` over
-/// components. "sum", "mean", "min", "max" (the paper) and "logsumexp" (log-power latents).
+/// components. "sum", "mean", "min", "max" (the paper); "power", which adds the powers of what the codec
+/// "mel" has as roots of magnitudes, as sounds that have nothing to do with each other add up; "logsumexp"
+/// (log-power latents).
 using CompositionOperator = torch::Tensor (*)(const torch::Tensor& components);
 
 /// Throws DecompositionError listing the operators that exist.
