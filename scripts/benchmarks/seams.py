@@ -2,7 +2,7 @@
 """Whether the seams of what is longer than a window can be heard.
 
     partita generate --seconds 180 --seed 4 -o made
-    python3 scripts/benchmarks/seams.py made/mix.wav
+    python3 scripts/benchmarks/seams.py made/drums-bass/1/mix.wav
 
 Windows of 512 latent frames (6.83 s) overlap by half, so that one ends and another begins every 3.41 s. Within 0.1 s
 of these points: by how much the spectrum changes from one hundredth of a second to the next (RMS over bins of the
