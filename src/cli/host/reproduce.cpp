@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
-#include <ranges>
 #include <utility>
 
 #include "commands.hpp"
@@ -124,6 +123,13 @@ void reproduce(ReproduceArguments& arguments, const Context& context) {
   io::write_report({{"tables", report}}, context.json);
 }
 
+/// As --model takes them.
+std::vector<std::string> usual_models() {
+  std::vector<std::string> models;
+  for (const auto& [word, name] : Reproduction::usual_models()) models.push_back(word + "=" + name);
+  return models;
+}
+
 void add_clip_options(CLI::App& command, ReproduceArguments& a) {
   auto* data = command.add_option_group("data", "the clips, one of");
   data->add_option("--store", a.options.store, "latent store of drums and bass that keeps audio")
@@ -143,11 +149,9 @@ void add_measuring_options(CLI::App& command, ReproduceArguments& a) {
       ->capture_default_str()
       ->check(CLI::Range(1, 10000));
   add_sampler_option(command, a.sampler);
-  command.add_option(
-      "--model", a.models,
-      fmt::format("WORD=NAME: the model behind a row, or none; words are {}; default {} where there is one",
-                  fmt::join(std::views::keys(Reproduction::usual_models()), ", "),
-                  fmt::join(std::views::values(Reproduction::usual_models()), ", ")));
+  command.add_option("--model", a.models,
+                     fmt::format("WORD=NAME: the model behind a row, or none; where there is one: {}",
+                                 fmt::join(usual_models(), ", ")));
   add_names_option(command, "--codecs", a.options.codecs, "codecs of table 1")->capture_default_str();
   add_names_option(
       command, "--embeddings", a.options.embeddings,

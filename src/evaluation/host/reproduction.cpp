@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <ranges>
 
 #include "partita/baselines/baseline.hpp"
 #include "partita/evaluation/clips.hpp"
@@ -65,7 +64,8 @@ const std::map<std::string, std::string>& Reproduction::usual_models() {
 }
 
 Reproduction::Reproduction(ReproductionOptions options) : options_(std::move(options)) {
-  const auto known = std::views::keys(usual_models());
+  std::vector<std::string> known;
+  for (const auto& [word, name] : usual_models()) known.push_back(word);
   for (const auto& [word, name] : options_.models) {
     if (!usual_models().contains(word)) {
       fail<UsageError>("no table has a row for '{}'; expected one of {}", word, fmt::join(known, ", "));
