@@ -83,6 +83,7 @@ std::vector<TaughtPart> taught_parts(const TrainingOptions& options, torch::Devi
       wanted.push_back({name, options.store, options.teacher, name});
   }
   std::vector<TaughtPart> parts;
+  parts.reserve(wanted.size());
   for (const PartOptions& part : wanted)
     parts.emplace_back(part, options, static_cast<std::int64_t>(parts.size()), device);
   if (!parts.empty() && open_validation(options.store) && common_validation_clips(parts) == 0) {
@@ -94,6 +95,7 @@ std::vector<TaughtPart> taught_parts(const TrainingOptions& options, torch::Devi
 
 torch::Tensor parts_at(std::vector<TaughtPart>& parts, const Slice& slice) {
   std::vector<torch::Tensor> found;
+  found.reserve(parts.size());
   for (TaughtPart& part : parts) found.push_back(part.at(slice));
   return torch::stack(found, 1);
 }
@@ -101,6 +103,7 @@ torch::Tensor parts_at(std::vector<TaughtPart>& parts, const Slice& slice) {
 torch::Tensor validation_parts(std::vector<TaughtPart>& parts, std::int64_t first, std::int64_t count,
                                std::int64_t clips) {
   std::vector<torch::Tensor> found;
+  found.reserve(parts.size());
   for (std::size_t k = 0; k < parts.size(); ++k)
     found.push_back(parts[k].in_validation(clips_after(first, count, static_cast<std::int64_t>(k), clips)));
   return torch::stack(found, 1);

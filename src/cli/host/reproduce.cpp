@@ -126,7 +126,9 @@ void reproduce(ReproduceArguments& arguments, const Context& context) {
 /// As --model takes them.
 std::vector<std::string> usual_models() {
   std::vector<std::string> models;
-  for (const auto& [word, name] : Reproduction::usual_models()) models.push_back(word + "=" + name);
+  models.reserve(Reproduction::usual_models().size());
+  for (const auto& [word, name] : Reproduction::usual_models())
+    models.push_back(fmt::format("{}={}", word, name));
   return models;
 }
 

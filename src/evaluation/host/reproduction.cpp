@@ -65,6 +65,7 @@ const std::map<std::string, std::string>& Reproduction::usual_models() {
 
 Reproduction::Reproduction(ReproductionOptions options) : options_(std::move(options)) {
   std::vector<std::string> known;
+  known.reserve(usual_models().size());
   for (const auto& [word, name] : usual_models()) known.push_back(word);
   for (const auto& [word, name] : options_.models) {
     if (!usual_models().contains(word)) {
