@@ -36,56 +36,43 @@ void heights(std::span<const double> row, std::size_t width, std::span<double> r
   }
 }
 
-/// Puts in place of magnitudes `[row, frequency]` their heights along the second axis, whose zero is the
-/// first; of what stands at places that mirror each other on the axis with its zero in the middle, both get
-/// the larger one.
-void to_peaks(const torch::Tensor& magnitude, std::int64_t neighbourhood) {
+/// The heights of magnitudes `[row, frequency]` along the second axis, whose zero is the first; of what
+/// stands at places that mirror each other on the axis with its zero in the middle, both get the larger one.
+torch::Tensor peaks(const torch::Tensor& magnitude, std::int64_t neighbourhood) {
+  torch::Tensor result = torch::empty_like(magnitude);
   const double scale = 1.0 / (magnitude.max().item<double>() + kLeast);
   const std::int64_t n = magnitude.size(1), half = neighbourhood / 2, shift = (n + 1) / 2;
-  std::vector<double> row(static_cast<std::size_t>(n + 2 * half)), found(static_cast<std::size_t>(n));
   for (std::int64_t i = 0; i < magnitude.size(0); ++i) {
-    double* values = magnitude.data_ptr<double>() + i * n;
+    const double* in = magnitude.data_ptr<double>() + i * n;
+    double* out = result.data_ptr<double>() + i * n;
+    std::vector<double> row(static_cast<std::size_t>(n + 2 * half)), found(static_cast<std::size_t>(n));
     for (std::int64_t place = -half; place < n + half; ++place) {
-      row[static_cast<std::size_t>(place + half)] = scale * values[(mirrored(place, n) + shift) % n];
+      row[static_cast<std::size_t>(place + half)] = scale * in[(mirrored(place, n) + shift) % n];
     }
     heights(row, static_cast<std::size_t>(neighbourhood), found);
     for (std::int64_t place = 0; place < n; ++place) {
-      values[(place + shift) % n] =
+      out[(place + shift) % n] =
           std::max(found[static_cast<std::size_t>(place)], found[static_cast<std::size_t>(n - 1 - place)]);
     }
   }
-  magnitude.div_(magnitude.max().item<double>() + kLeast);
+  return result.div_(result.max().item<double>() + kLeast);
 }
 
 /// The 2-D Fourier transform of a real matrix, whole: half of it is computed, the rest its mirror image.
 torch::Tensor transform_of(const torch::Tensor& matrix) {
-  using Number = c10::complex<double>;
-  const torch::Tensor half = torch::fft::rfft2(matrix).contiguous();
-  const std::int64_t rows = matrix.size(0), columns = matrix.size(1), known = half.size(1);
-  torch::Tensor whole = torch::empty({rows, columns}, half.options());
-  for (std::int64_t i = 0; i < rows; ++i) {
-    const Number* own = half.data_ptr<Number>() + i * known;
-    const Number* image = half.data_ptr<Number>() + (rows - i) % rows * known;
-    Number* row = whole.data_ptr<Number>() + i * columns;
-    std::copy_n(own, known, row);
-    for (std::int64_t k = known; k < columns; ++k) row[k] = std::conj(image[columns - k]);
-  }
-  return whole;
+  const torch::Tensor half = torch::fft::rfft2(matrix);
+  const std::int64_t missing = matrix.size(1) - half.size(1);
+  const torch::Tensor rest = half.narrow(1, 1, missing).flip({0, 1}).roll(1, 0).conj();
+  return torch::cat({half, rest}, 1);
 }
 
 /// One channel, `[bin, frame]`.
 torch::Tensor background(const torch::Tensor& magnitude, std::int64_t neighbourhood) {
   throw_if_interrupted();
   torch::Tensor transform = transform_of(magnitude);
-  {
-    const torch::Tensor peaks = transform.abs();
-    to_peaks(peaks, neighbourhood);
-    transform.mul_(peaks);
-  }
-  torch::Tensor share = torch::fft::ifft2(transform).abs();
-  transform.reset();
+  transform.mul_(peaks(transform.abs(), neighbourhood));
   const torch::Tensor whole = magnitude + kLeast;
-  share.clamp_max_(whole).div_(whole);
+  torch::Tensor share = torch::fft::ifft2(transform).abs().clamp_max_(whole).div_(whole);
   return share.div_(share.max().item<double>() + kLeast);
 }
 
