@@ -100,8 +100,12 @@ torch::Tensor MelCodec::power_spectrum(const torch::Tensor& latents, std::int64_
   return torch::matmul(spread, band_powers(latents));
 }
 
+torch::Tensor add_powers(const torch::Tensor& components, double compression) {
+  return components.pow(2.0 / compression).sum(1).pow(compression / 2.0);
+}
+
 torch::Tensor MelCodec::superpose(const torch::Tensor& components) {
-  return components.pow(2.0 / options_.compression).sum(1).pow(options_.compression / 2.0);
+  return add_powers(components, options_.compression);
 }
 
 torch::Tensor MelCodec::power_shares(const torch::Tensor& components) {

@@ -3,17 +3,14 @@
 #include <array>
 #include <utility>
 
+#include "partita/codec/mel_codec.hpp"
+
 namespace partita::decomposition {
 namespace {
 
 using Entry = std::pair<const char*, CompositionOperator>;
 
-constexpr double kLeastPower = 1e-16;  // of a latent, whose root a gradient can pass
-
-/// Of components that are roots of magnitudes: their powers are the fourth ones.
-torch::Tensor power_sum(const torch::Tensor& components) {
-  return components.clamp_min(0.0).pow(4.0).sum(1).clamp_min(kLeastPower).pow(0.25);
-}
+constexpr double kLeastLatent = 1e-4;  // in place of silence, whose root no gradient can pass
 
 /// The operators that exist; a new one is a line here.
 constexpr std::array<Entry, 6> kOperators{
@@ -21,7 +18,8 @@ constexpr std::array<Entry, 6> kOperators{
      {"mean", [](const torch::Tensor& components) { return components.mean(1); }},
      {"min", [](const torch::Tensor& components) { return components.amin(1); }},
      {"max", [](const torch::Tensor& components) { return components.amax(1); }},
-     {"power", power_sum},
+     {"power",
+      [](const torch::Tensor& components) { return codec::add_powers(components.clamp_min(kLeastLatent)); }},
      {"logsumexp", [](const torch::Tensor& components) { return components.logsumexp(1); }}}};
 
 }  // namespace

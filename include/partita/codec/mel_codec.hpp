@@ -20,6 +20,11 @@ struct MelCodecOptions {
   int griffin_lim_iterations = 60;
 };
 
+/// Latents of sounds that have nothing to do with each other, `[batch, component, channel, frame]`, as those
+/// of their mixture: powers add up.
+[[nodiscard]] torch::Tensor add_powers(const torch::Tensor& components,
+                                       double compression = MelCodecOptions().compression);
+
 class MelVocoderImpl;
 
 /// Compressed mel magnitudes as latents: non-negative, nearly additive, no weights to download.
