@@ -16,6 +16,7 @@ namespace partita::cli {
 struct Context {
   std::string json;  ///< where --json goes; empty: nowhere
   int threads = 0;
+  bool winograd = true;
   bool quiet = false;
 
   [[nodiscard]] Progress progress() const { return quiet ? Progress() : Progress::standard(); }

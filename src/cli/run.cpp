@@ -13,6 +13,7 @@
 #include "partita/base/device.hpp"
 #include "partita/base/error.hpp"
 #include "partita/base/interrupt.hpp"
+#include "partita/nn/winograd.hpp"
 
 namespace partita::cli {
 namespace {
@@ -78,10 +79,13 @@ int run(int argc, const char* const* argv, const std::vector<Command>& commands)
   app.add_option("--json", context.json, "write the result as one JSON object to FILE, or to stdout with -");
   app.add_option("--threads", context.threads, "threads for the networks; 0: one a core")
       ->check(CLI::NonNegativeNumber);
+  app.add_flag("!--no-winograd", context.winograd,
+               "plain sums in the networks' float32 convolutions on the CPU");
   app.add_flag("-q,--quiet", context.quiet, "show errors only");
   app.parse_complete_callback([&] {
     log_to_stderr(context.quiet);
     set_threads(context.threads);
+    nn::set_winograd(context.winograd);
     keep_freed_memory();
   });
 

@@ -8,6 +8,7 @@
 
 #include "partita/base/join.hpp"
 #include "partita/nn/error.hpp"
+#include "partita/nn/winograd.hpp"
 
 namespace partita::nn {
 namespace {
@@ -76,14 +77,29 @@ torch::nn::AnyModule make_activation(const std::string& activation, std::int64_t
   return torch::nn::AnyModule(torch::nn::Identity());
 }
 
-torch::nn::Conv1d same_conv(std::int64_t c_in, std::int64_t c_out, std::int64_t kernel, bool bias) {
+namespace {
+
+torch::nn::Conv1dOptions same_options(std::int64_t c_in, std::int64_t c_out, std::int64_t kernel, bool bias) {
   torch::nn::Conv1dOptions options(c_in, c_out, kernel);
   if (kernel % 2 == 1) {
     options.padding(kernel / 2);
   } else {
     options.padding(torch::kSame);
   }
-  return torch::nn::Conv1d(options.bias(bias));
+  return options.bias(bias);
+}
+
+}  // namespace
+
+SameConvImpl::SameConvImpl(std::int64_t c_in, std::int64_t c_out, std::int64_t kernel, bool has_bias)
+    : torch::nn::Conv1dImpl(same_options(c_in, c_out, kernel, has_bias)) {}
+
+torch::Tensor SameConvImpl::forward(const torch::Tensor& x) {
+  return winograd_fits(x, weight) ? winograd_conv1d(x, weight, bias) : torch::nn::Conv1dImpl::forward(x);
+}
+
+SameConv same_conv(std::int64_t c_in, std::int64_t c_out, std::int64_t kernel, bool bias) {
+  return SameConv(c_in, c_out, kernel, bias);
 }
 
 torch::nn::Conv1d downsample_conv(std::int64_t c_in, std::int64_t c_out, std::int64_t factor) {

@@ -27,8 +27,16 @@ void check_norm(const std::string& norm);
 void check_activation(const std::string& activation);
 void check_dropout(double p_drop);
 
-/// Stride 1, length kept ("same").
-torch::nn::Conv1d same_conv(std::int64_t c_in, std::int64_t c_out, std::int64_t kernel, bool bias);
+/// A convolution of stride 1 that keeps the length, by Winograd's algorithm where that is faster
+/// (winograd.hpp).
+class SameConvImpl : public torch::nn::Conv1dImpl {
+ public:
+  SameConvImpl(std::int64_t c_in, std::int64_t c_out, std::int64_t kernel, bool has_bias);
+  torch::Tensor forward(const torch::Tensor& x);
+};
+TORCH_MODULE(SameConv);
+
+SameConv same_conv(std::int64_t c_in, std::int64_t c_out, std::int64_t kernel, bool bias);
 /// Length divided by `factor` (> 1), rounded up: kernel 2·factor + 1.
 torch::nn::Conv1d downsample_conv(std::int64_t c_in, std::int64_t c_out, std::int64_t factor);
 /// Length times `factor` (> 1): kernel 2·factor.
@@ -68,7 +76,7 @@ class NearestUpsampleImpl : public torch::nn::Module {
 
  private:
   std::int64_t factor_;
-  torch::nn::Conv1d conv_{nullptr};
+  SameConv conv_{nullptr};
 };
 TORCH_MODULE(NearestUpsample);
 
@@ -81,8 +89,8 @@ class SelfAttention1dImpl : public torch::nn::Module {
  private:
   std::int64_t n_head_;
   GroupNorm norm_{nullptr};
-  torch::nn::Conv1d qkv_proj_{nullptr};
-  torch::nn::Conv1d out_proj_{nullptr};
+  SameConv qkv_proj_{nullptr};
+  SameConv out_proj_{nullptr};
 };
 TORCH_MODULE(SelfAttention1d);
 
@@ -108,7 +116,7 @@ class ResConvBlockImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& cond, const torch::Tensor& time_cond);
 
  private:
-  torch::nn::Conv1d skip_{nullptr};
+  SameConv skip_{nullptr};
   torch::nn::Sequential block1_{nullptr};
   FiLM film_{nullptr};
   torch::nn::Sequential tblock_{nullptr};

@@ -5,6 +5,13 @@
 namespace partita::nn {
 namespace {
 
+torch::nn::AnyModule make_down(const LevelOptions& level, bool bias) {
+  if (level.stride == 1) {
+    return torch::nn::AnyModule(same_conv(level.in_c, level.out_c, 3, bias));
+  }
+  return torch::nn::AnyModule(downsample_conv(level.in_c, level.out_c, level.stride));
+}
+
 torch::nn::AnyModule make_up(const LevelOptions& level, bool use_nearest, bool bias) {
   if (level.stride == 1) {
     return torch::nn::AnyModule(same_conv(level.in_c, level.out_c, 3, bias));
@@ -22,8 +29,8 @@ EncoderBlockImpl::EncoderBlockImpl(const LevelOptions& level, const BlockStyle& 
   if (level.use_attn) {
     attn_ = register_module("attn", SelfAttention1d(level.in_c));
   }
-  down_ = register_module("down", level.stride > 1 ? downsample_conv(level.in_c, level.out_c, level.stride)
-                                                   : same_conv(level.in_c, level.out_c, 3, style.bias));
+  down_ = make_down(level, style.bias);
+  register_module("down", down_.ptr());
 }
 
 std::pair<torch::Tensor, torch::Tensor> EncoderBlockImpl::forward(const torch::Tensor& x,
@@ -33,7 +40,7 @@ std::pair<torch::Tensor, torch::Tensor> EncoderBlockImpl::forward(const torch::T
   if (attn_) {
     h = attn_->forward(h);
   }
-  torch::Tensor down = down_->forward(h);
+  torch::Tensor down = down_.forward(h);
   return {std::move(down), std::move(h)};
 }
 

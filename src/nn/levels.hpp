@@ -29,7 +29,7 @@ class EncoderBlockImpl : public torch::nn::Module {
  private:
   ResConvBlock conv_{nullptr};
   SelfAttention1d attn_{nullptr};
-  torch::nn::Conv1d down_{nullptr};
+  torch::nn::AnyModule down_;
 };
 TORCH_MODULE(EncoderBlock);
 

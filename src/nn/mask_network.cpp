@@ -56,7 +56,8 @@ class DilatedBlockImpl : public torch::nn::Module {
 
  private:
   GroupNorm norm_{nullptr}, inner_norm_{nullptr};
-  torch::nn::Conv1d dilated_{nullptr}, pointwise_{nullptr};
+  torch::nn::Conv1d dilated_{nullptr};
+  SameConv pointwise_{nullptr};
 };
 
 MaskNetworkImpl::MaskNetworkImpl(MaskNetworkOptions options) : options_(std::move(options)) {

@@ -63,7 +63,8 @@ class ConvNextBlockImpl : public torch::nn::Module {
   }
 
  private:
-  torch::nn::Conv1d dwconv_{nullptr}, pwconv1_{nullptr}, pwconv2_{nullptr};
+  torch::nn::Conv1d dwconv_{nullptr};
+  SameConv pwconv1_{nullptr}, pwconv2_{nullptr};
   std::shared_ptr<ChannelNormImpl> norm_;
   torch::Tensor scale_;
 };

@@ -9,14 +9,11 @@
 
 #include "partita/nn/error.hpp"
 
-namespace torch::nn {
-class Conv1dImpl;
-}
-
 namespace partita::nn {
 
 class DilatedBlockImpl;
 class PlaneUNetImpl;
+class SameConvImpl;
 
 struct MaskNetworkOptions {
   std::int64_t in_dim = 128;
@@ -46,7 +43,7 @@ class MaskNetworkImpl : public torch::nn::Module {
 
   MaskNetworkOptions options_;
   std::shared_ptr<PlaneUNetImpl> unet_;  // where there are widths, alone
-  std::shared_ptr<torch::nn::Conv1dImpl> in_, out_;
+  std::shared_ptr<SameConvImpl> in_, out_;
   std::vector<std::shared_ptr<DilatedBlockImpl>> blocks_;
 };
 TORCH_MODULE(MaskNetwork);

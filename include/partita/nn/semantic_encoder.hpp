@@ -11,14 +11,11 @@
 
 #include "partita/nn/error.hpp"
 
-namespace torch::nn {
-class Conv1dImpl;
-}
-
 namespace partita::nn {
 
 class EncoderAudioImpl;
 class ResConvBlockImpl;
+class SameConvImpl;
 
 /// Options of the reference's semantic encoders (paper section 4, "Architectures"), under its names.
 struct SemanticEncoderOptions {
@@ -55,7 +52,7 @@ class SemanticEncoderImpl : public torch::nn::Module {
   SemanticEncoderOptions options_;
   std::vector<std::shared_ptr<EncoderAudioImpl>> encoders_;  ///< one a component, or the common one
   std::vector<std::shared_ptr<ResConvBlockImpl>> final_;     ///< common: after the encoder
-  std::shared_ptr<torch::nn::Conv1dImpl> final_conv_;        ///< common
+  std::shared_ptr<SameConvImpl> final_conv_;                 ///< common
   torch::nn::AnyModule out_fn_;
 };
 TORCH_MODULE(SemanticEncoder);

@@ -10,16 +10,13 @@
 
 #include "partita/nn/error.hpp"
 
-namespace torch::nn {
-class Conv1dImpl;
-}
-
 namespace partita::nn {
 
 class BottleneckBlockImpl;
 class DecoderBlockImpl;
 class EncoderBlockImpl;
 class NoiseEmbeddingImpl;
+class SameConvImpl;
 
 /// Options of the reference's `UNet` (paper section 4, "Architectures"), under its names.
 struct UNetOptions {
@@ -65,7 +62,7 @@ class UNetImpl : public torch::nn::Module {
   std::vector<std::shared_ptr<EncoderBlockImpl>> encoders_;
   std::shared_ptr<BottleneckBlockImpl> bottleneck_;
   std::vector<std::shared_ptr<DecoderBlockImpl>> decoders_;  ///< from the lowest level up
-  std::shared_ptr<torch::nn::Conv1dImpl> out_;
+  std::shared_ptr<SameConvImpl> out_;
 };
 TORCH_MODULE(UNet);
 

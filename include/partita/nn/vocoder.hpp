@@ -9,14 +9,11 @@
 
 #include "partita/nn/error.hpp"
 
-namespace torch::nn {
-class Conv1dImpl;
-}
-
 namespace partita::nn {
 
 class ChannelNormImpl;
 class ConvNextBlockImpl;
+class SameConvImpl;
 
 struct VocoderOptions {
   std::int64_t in_dim = 128;
@@ -39,7 +36,7 @@ class VocoderImpl : public torch::nn::Module {
 
  private:
   VocoderOptions options_;
-  std::shared_ptr<torch::nn::Conv1dImpl> in_, out_;
+  std::shared_ptr<SameConvImpl> in_, out_;
   std::shared_ptr<ChannelNormImpl> in_norm_, out_norm_;
   std::vector<std::shared_ptr<ConvNextBlockImpl>> blocks_;
 };
