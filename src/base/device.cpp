@@ -7,9 +7,15 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#ifdef __linux__
+#include <dlfcn.h>
+#include <unistd.h>
+#endif
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
@@ -82,10 +88,27 @@ void set_threads(int count) {
   torch::set_num_threads(count == 0 ? all : count);
 }
 
+void choose_blas_kernels(char* const* arguments) {
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__)
+  constexpr const char* kVariable = "OPENBLAS_CORETYPE";
+  const auto name = reinterpret_cast<const char* (*)()>(dlsym(RTLD_DEFAULT, "openblas_get_corename"));
+  if (std::getenv(kVariable) != nullptr || name == nullptr || std::string_view(name()) != "Prescott") return;
+  const bool wide = __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
+                    __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0;
+  if (__builtin_cpu_supports("avx2") == 0 || __builtin_cpu_supports("fma") == 0) return;
+  setenv(kVariable, wide ? "SkylakeX" : "Haswell", 1);
+  std::error_code error;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (!error) execv(program.c_str(), arguments);  // comes back only where it fails: the slow kernels do the same
+#else
+  static_cast<void>(arguments);
+#endif
+}
+
 void keep_freed_memory() {
 #ifdef __GLIBC__
   constexpr int kMegabyte = 1 << 20;
-  mallopt(M_MMAP_THRESHOLD, 32 * kMegabyte);  // the most that it takes
+  mallopt(M_MMAP_MAX, 0);  // what is mapped by itself goes back when it is freed
   mallopt(M_TRIM_THRESHOLD, 512 * kMegabyte);
   mallopt(M_TOP_PAD, 64 * kMegabyte);
 #endif

@@ -21,7 +21,14 @@ namespace partita {
 /// Called once, in `main`, before any tensor work.
 void set_threads(int count);
 
-/// Has glibc's allocator keep up to a few hundred megabytes that are freed, for the next tensors: handing
+/// Has OpenBLAS multiply matrices with the vectors that this processor has. It goes by model numbers, and for
+/// those that are younger than itself (Debian 12's: the fifth generation of Xeons) takes kernels of 2004,
+/// several times slower; it reads its variable OPENBLAS_CORETYPE before `main`, so the program is started
+/// again with it. Called first in `main` with its arguments; nothing where OpenBLAS chose well, the variable
+/// is set or the products are another library's.
+void choose_blas_kernels(char* const* arguments);
+
+/// Has glibc's allocator keep what is freed, of any size, for the next tensors, up to a few hundred megabytes: handing
 /// them back to the system and taking them anew, zeroed page by page, costs as much as the work on them.
 /// Called once, in `main`; nothing where there is another allocator.
 void keep_freed_memory();
