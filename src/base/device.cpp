@@ -99,7 +99,8 @@ void choose_blas_kernels(char* const* arguments) {
   setenv(kVariable, wide ? "SkylakeX" : "Haswell", 1);
   std::error_code error;
   const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (!error) execv(program.c_str(), arguments);  // comes back only where it fails: the slow kernels do the same
+  if (!error)
+    execv(program.c_str(), arguments);  // comes back only where it fails: the slow kernels do the same
 #else
   static_cast<void>(arguments);
 #endif

@@ -1,6 +1,7 @@
 #include "partita/evaluation/embedding.hpp"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -17,6 +18,13 @@ constexpr double kStretch = 60.0;  // seconds
 constexpr std::int64_t kPatchBands = 8;
 constexpr std::int64_t kPatchSteps = 16;
 constexpr std::int64_t kFramesAStep = 6;
+
+// Of onset correlations: 8 bands, 3.41 s every 0.43 s; what begins within some 50 ms begins together.
+constexpr std::int64_t kOnsetBands = 8;
+constexpr std::int64_t kOnsetFrames = 256;
+constexpr std::int64_t kOnsetHop = 32;
+constexpr std::int64_t kTogether = 5;
+constexpr double kStill = 1e-6;  // variance of onsets below which nothing begins
 
 /// Latents `[batch, dim, frame]` as frames.
 torch::Tensor frames_of(const torch::Tensor& latents) { return latents.transpose(1, 2).to(torch::kCPU); }
@@ -51,6 +59,35 @@ Embedding patch_embedding(torch::Device device) {
       }};
 }
 
+/// Latents `[batch, band, frame]` to how far the onsets of any two of eight bands coincide, `[batch, window,
+/// 28]`: correlations of their rises, each held for a moment.
+torch::Tensor onset_correlations_of(const torch::Tensor& latents) {
+  const torch::Tensor rises = (latents.slice(2, 1) - latents.slice(2, 0, -1)).clamp_min(0.0);
+  const std::int64_t missing = std::max<std::int64_t>(0, kOnsetFrames - rises.size(2));
+  const torch::Tensor bands = rises.unflatten(1, std::vector<std::int64_t>{kOnsetBands, -1}).mean(2);
+  const torch::Tensor held = torch::avg_pool1d(bands, kTogether, 1, kTogether / 2);
+  const torch::Tensor windows =
+      torch::constant_pad_nd(held, {0, missing}).unfold(2, kOnsetFrames, kOnsetHop).transpose(1, 2);
+  const torch::Tensor about = windows - windows.mean(3, true);  // [batch, window, band, frame]
+  const torch::Tensor covariance = about.matmul(about.transpose(2, 3)) / static_cast<double>(kOnsetFrames);
+  const torch::Tensor deviation = (covariance.diagonal(0, 2, 3) + kStill).sqrt();
+  const torch::Tensor correlation = covariance / (deviation.unsqueeze(3) * deviation.unsqueeze(2));
+  const torch::Tensor pairs = torch::triu_indices(kOnsetBands, kOnsetBands, 1);
+  return correlation.flatten(2).index_select(2, pairs[0] * kOnsetBands + pairs[1]).to(torch::kCPU);
+}
+
+Embedding onset_embedding(torch::Device device) {
+  auto codec = std::make_shared<codec::MelCodec>(codec::MelCodecOptions{}, device);
+  return {"onset-correlations",
+          codec->sample_rate(),
+          kStretch,
+          kStretch,
+          false,
+          [codec](const torch::Tensor& samples) {
+            return onset_correlations_of(codec->encode(samples.unsqueeze(1)));
+          }};
+}
+
 Embedding encodec_embedding(torch::Device device) {
   const auto codec = codec::load_encodec("encodec_24khz", device);
   return {"encodec", codec->sample_rate(), kStretch, kStretch, false, [codec](const torch::Tensor& samples) {
@@ -58,18 +95,32 @@ Embedding encodec_embedding(torch::Device device) {
           }};
 }
 
+struct Maker {
+  const char* name;
+  Embedding (*make)(torch::Device device);
+};
+constexpr std::array<Maker, 4> kMakers{{{"mel", mel_embedding},
+                                        {"mel-patches", patch_embedding},
+                                        {"onset-correlations", onset_embedding},
+                                        {"encodec", encodec_embedding}}};
+
 }  // namespace
 
+std::vector<std::string> embedding_names() {
+  std::vector<std::string> names;
+  names.reserve(kMakers.size());
+  for (const Maker& maker : kMakers) names.emplace_back(maker.name);
+  return names;
+}
+
 Embedding make_embedding(const std::string& name, const EmbeddingOptions& options, torch::Device device) {
-  const bool described = options.sample_rate || options.window || options.hop;
-  const bool named = name == "mel" || name == "mel-patches" || name == "encodec";
-  if (named && described) {
+  const auto* maker =
+      std::find_if(kMakers.begin(), kMakers.end(), [&](const Maker& one) { return name == one.name; });
+  if (maker == kMakers.end()) return torch_script_embedding(name, options, device);
+  if (options.sample_rate || options.window || options.hop) {
     fail<EvaluationError>("embedding {}: has a sample rate and windows of its own; leave theirs out", name);
   }
-  if (name == "mel") return mel_embedding(device);
-  if (name == "mel-patches") return patch_embedding(device);
-  if (name == "encodec") return encodec_embedding(device);
-  return torch_script_embedding(name, options, device);
+  return maker->make(device);
 }
 
 }  // namespace partita::evaluation

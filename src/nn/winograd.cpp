@@ -15,7 +15,10 @@ namespace {
 // Each tile of `kPoints` inputs gives `outputs` results, the values of a product of polynomials at as many
 // points.
 constexpr std::int64_t kPoints = 6;
-constexpr std::int64_t kColumns = 256;       // tiles that a thread takes at once: they stay in its cache
+constexpr std::int64_t kColumns = 256;  // tiles that a thread takes at once: they stay in its cache
+// Where there are few tiles, some for several threads.
+constexpr std::int64_t kLeastBlocks = 4;
+constexpr std::int64_t kLeastColumns = 64;
 constexpr std::int64_t kLeastChannels = 32;  // below, the transforms cost what the products save
 constexpr std::int64_t kLeastFrames = 16;
 
@@ -206,32 +209,31 @@ torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, cons
   const std::vector<float> biases =
       bias.numel() > 0 ? std::vector<float>(bias.data_ptr<float>(), bias.data_ptr<float>() + c_out)
                        : std::vector<float>(static_cast<std::size_t>(c_out));
-  at::parallel_for(
-      0, (tiles.columns() + kColumns - 1) / kColumns, 1, [&](std::int64_t begin, std::int64_t end) {
-        const torch::NoGradGuard no_gradient;
-        torch::Tensor values = torch::empty({kPoints, c_in, kColumns}),
-                      products = torch::empty({kPoints, c_out, kColumns});
-        for (std::int64_t block = begin; block < end; ++block) {
-          const std::int64_t first = block * kColumns, last = std::min(first + kColumns, tiles.columns());
-          for_stretches(tiles, first, last, [&](std::int64_t n, const Stretch& at, std::int64_t place) {
-            for (std::int64_t c = 0; c < c_in; ++c) {
-              to_points(from + (n * c_in + c) * frames, tiles.outputs, at,
-                        values.data_ptr<float>() + c * kColumns + place, c_in * kColumns);
-            }
-          });
-          for (std::int64_t i = 0; i < kPoints; ++i) {
-            torch::Tensor product = products[i].narrow(1, 0, last - first);
-            torch::mm_out(product, at_points[i], values[i].narrow(1, 0, last - first));
-          }
-          for_stretches(tiles, first, last, [&](std::int64_t n, const Stretch& at, std::int64_t place) {
-            for (std::int64_t c = 0; c < c_out; ++c) {
-              from_points(products.data_ptr<float>() + c * kColumns + place, c_out * kColumns,
-                          biases[static_cast<std::size_t>(c)], tiles.outputs, at,
-                          to + (n * c_out + c) * frames);
-            }
-          });
+  const std::int64_t step = std::clamp(tiles.columns() / kLeastBlocks, kLeastColumns, kColumns);
+  at::parallel_for(0, (tiles.columns() + step - 1) / step, 1, [&](std::int64_t begin, std::int64_t end) {
+    const torch::NoGradGuard no_gradient;
+    torch::Tensor values = torch::empty({kPoints, c_in, kColumns}),
+                  products = torch::empty({kPoints, c_out, kColumns});
+    for (std::int64_t block = begin; block < end; ++block) {
+      const std::int64_t first = block * step, last = std::min(first + step, tiles.columns());
+      for_stretches(tiles, first, last, [&](std::int64_t n, const Stretch& at, std::int64_t place) {
+        for (std::int64_t c = 0; c < c_in; ++c) {
+          to_points(from + (n * c_in + c) * frames, tiles.outputs, at,
+                    values.data_ptr<float>() + c * kColumns + place, c_in * kColumns);
         }
       });
+      for (std::int64_t i = 0; i < kPoints; ++i) {
+        torch::Tensor product = products[i].narrow(1, 0, last - first);
+        torch::mm_out(product, at_points[i], values[i].narrow(1, 0, last - first));
+      }
+      for_stretches(tiles, first, last, [&](std::int64_t n, const Stretch& at, std::int64_t place) {
+        for (std::int64_t c = 0; c < c_out; ++c) {
+          from_points(products.data_ptr<float>() + c * kColumns + place, c_out * kColumns,
+                      biases[static_cast<std::size_t>(c)], tiles.outputs, at, to + (n * c_out + c) * frames);
+        }
+      });
+    }
+  });
   return result;
 }
 

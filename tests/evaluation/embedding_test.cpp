@@ -107,6 +107,42 @@ TEST(Embeddings, MelPatchesFillUpWhatIsShort) {
   EXPECT_EQ(found[0][0][15].item<double>(), 0.0);
 }
 
+/// `[1, sample]`: a low and a high tone that begin twice a second, the high one `later` seconds after the low
+/// one.
+torch::Tensor two_rhythms(double later, int rate) {
+  const torch::Tensor time = torch::arange(4 * rate, torch::kFloat64) / rate;
+  const auto beats = [&](double frequency, double begin) {
+    const torch::Tensor since = (time - begin).remainder(0.5);
+    return (2.0 * M_PI * frequency * time).sin() * (-30.0 * since).exp();
+  };
+  return (0.3 * (beats(150.0, 0.0) + beats(6000.0, later))).to(torch::kFloat32).unsqueeze(0);
+}
+
+TEST(Embeddings, OnsetCorrelationsHearWhatBeginsTogether) {
+  const Embedding onsets = make_embedding("onset-correlations");
+  const auto correlation = [&](double later) {  // of the lowest band with the three highest ones
+    const torch::Tensor found = onsets.embed(two_rhythms(later, onsets.sample_rate));
+    EXPECT_EQ(found.sizes(), (std::vector<std::int64_t>{1, 2, 28}));  // 299 rises: 256 and 32 later
+    return found[0][0].slice(0, 4, 7).max().item<double>();
+  };
+  EXPECT_GT(correlation(0.0), 0.8);
+  EXPECT_LT(correlation(0.25), 0.1);
+  EXPECT_THROW((void)make_embedding("onset-correlations", at_rate(16000)), EvaluationError);
+}
+
+TEST(Embeddings, OnsetCorrelationsOfSilenceAndOfShortSoundsAreThere) {
+  const Embedding onsets = make_embedding("onset-correlations");
+  EXPECT_TRUE(onsets.embed(torch::zeros({1, 5 * onsets.sample_rate})).eq(0.0).all().item<bool>());
+  const torch::Tensor found = onsets.embed(support::drums_like(0.5, onsets.sample_rate).unsqueeze(0));
+  EXPECT_EQ(found.sizes(), (std::vector<std::int64_t>{1, 1, 28}));
+  EXPECT_TRUE(found.isfinite().all().item<bool>());
+}
+
+TEST(Embeddings, AreKnownByName) {
+  EXPECT_THAT(embedding_names(),
+              ::testing::ElementsAre("mel", "mel-patches", "onset-correlations", "encodec"));
+}
+
 TEST(Embeddings, EncodecSaysHowToFetchItsWeights) {
   const support::TemporaryFolder empty;
   const support::Environment home("PARTITA_HOME", empty.path().string());

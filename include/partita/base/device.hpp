@@ -28,9 +28,9 @@ void set_threads(int count);
 /// is set or the products are another library's.
 void choose_blas_kernels(char* const* arguments);
 
-/// Has glibc's allocator keep what is freed, of any size, for the next tensors, up to a few hundred megabytes: handing
-/// them back to the system and taking them anew, zeroed page by page, costs as much as the work on them.
-/// Called once, in `main`; nothing where there is another allocator.
+/// Has glibc's allocator keep what is freed, of any size, for the next tensors, up to a few hundred
+/// megabytes: handing them back to the system and taking them anew, zeroed page by page, costs as much as the
+/// work on them. Called once, in `main`; nothing where there is another allocator.
 void keep_freed_memory();
 
 }  // namespace partita

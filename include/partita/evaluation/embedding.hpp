@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "partita/evaluation/si_metrics.hpp"
 
@@ -33,13 +34,17 @@ struct EmbeddingOptions {
 };
 
 /// "mel": the latents of MelCodec. "mel-patches": 1.28 s of them each, in 8 bands at 12.5 Hz, which hear
-/// rhythm and what belongs together, where single frames hear timbre and level. "encodec": the latents of
-/// EnCodec 24 kHz before its quantiser, fadtk's encodec-emb, from the weights that io::weights_file finds.
-/// All in stretches of a minute. Anything else: a TorchScript file whose forward takes a waveform `[batch,
-/// sample]` and returns `[batch, dim]` or `[batch, frame, dim]` (docs/embeddings.md). Loading one runs the
-/// code that is in it: it must come from a source that is trusted. Throws EvaluationError for a file that is
-/// missing, none of TorchScript or not described.
+/// rhythm, where single frames hear timbre and level. "onset-correlations": how far onsets in 8 bands
+/// coincide two by two, 3.41 s each, which hears whether parts belong together, whatever they sound like.
+/// "encodec": the latents of EnCodec 24 kHz before its quantiser, fadtk's encodec-emb, from the weights that
+/// io::weights_file finds. All in stretches of a minute. Anything else: a TorchScript file whose forward
+/// takes a waveform `[batch, sample]` and returns `[batch, dim]` or `[batch, frame, dim]`
+/// (docs/embeddings.md). Loading one runs the code that is in it: it must come from a source that is trusted.
+/// Throws EvaluationError for a file that is missing, none of TorchScript or not described.
 [[nodiscard]] Embedding make_embedding(const std::string& name, const EmbeddingOptions& options = {},
                                        torch::Device device = torch::kCPU);
+
+/// The names that make_embedding knows.
+[[nodiscard]] std::vector<std::string> embedding_names();
 
 }  // namespace partita::evaluation

@@ -28,10 +28,10 @@ struct ReproductionOptions {
   /// "min", "max" (table 3; "ours" where it is none and its operator is that), "unconditional" (table 4: a
   /// model whose prior was trained with p_mask = 1). Without a model a row has no figure.
   std::map<std::string, std::string> models{{"ours", "drums-bass"}};
-  std::vector<std::string> codecs{"encodec_24khz", "mel"};    ///< table 1
-  std::vector<std::string> embeddings{"mel", "mel-patches"};  ///< tables 1 and 4
-  std::int64_t sampling_clips = 32;                           ///< of the chart by sampling steps, at most
-  std::filesystem::path sounds;                               ///< where table 4 writes what the prior makes
+  std::vector<std::string> codecs{"encodec_24khz", "mel"};                          ///< table 1
+  std::vector<std::string> embeddings{"mel", "mel-patches", "onset-correlations"};  ///< tables 1 and 4
+  std::int64_t sampling_clips = 32;  ///< of the chart by sampling steps, at most
+  std::filesystem::path sounds;      ///< where table 4 writes what the prior makes
 };
 
 /// Measures the tables of the paper by the functions behind `partita evaluate`; tables 4 and 5 share the

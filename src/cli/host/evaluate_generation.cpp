@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstdio>
 #include <memory>
@@ -7,6 +8,7 @@
 #include "commands.hpp"
 #include "partita/base/device.hpp"
 #include "partita/data/store.hpp"
+#include "partita/evaluation/embedding.hpp"
 #include "partita/evaluation/generation.hpp"
 #include "partita/io/report.hpp"
 
@@ -56,7 +58,8 @@ void add_evaluate_generation(CLI::App& evaluate, Context& context) {
   command->add_option("--split", a.split, "split of the store")->capture_default_str();
   command
       ->add_option("--embedding", a.embedding,
-                   "mel, encodec or a TorchScript file (which is run: trust its source)")
+                   fmt::format("{}", fmt::join(evaluation::embedding_names(), ", ")) +
+                       " or a TorchScript file (which is run: trust its source)")
       ->capture_default_str();
   command->add_option("--sample-rate", a.heard.sample_rate, "of the TorchScript file, in Hz");
   command->add_option("--window", a.heard.window,

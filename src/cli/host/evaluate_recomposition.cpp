@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstdio>
 #include <memory>
@@ -7,6 +8,7 @@
 #include "host/prior_options.hpp"
 #include "partita/base/device.hpp"
 #include "partita/evaluation/clips.hpp"
+#include "partita/evaluation/embedding.hpp"
 #include "partita/evaluation/recomposition.hpp"
 #include "partita/io/report.hpp"
 
@@ -57,7 +59,8 @@ void add_evaluate_recomposition(CLI::App& evaluate, Context& context) {
   add_vocoder_option(*command, a.recomposer.separator.vocoder);
   command
       ->add_option("--embedding", a.embedding,
-                   "mel, mel-patches, encodec or a TorchScript file (which is run: trust its source)")
+                   fmt::format("{}", fmt::join(evaluation::embedding_names(), ", ")) +
+                       " or a TorchScript file (which is run: trust its source)")
       ->capture_default_str();
   command->add_option("--seed", a.recomposer.separator.seed, "seed")->capture_default_str();
   add_device_option(*command, a.device);
