@@ -9,6 +9,8 @@
 #include <atomic>
 #include <vector>
 
+#include "partita/nn/error.hpp"
+
 namespace partita::nn {
 namespace {
 
@@ -55,8 +57,8 @@ struct Stretch {
 template <std::int64_t Outputs>
 using Phases = float[Outputs][kColumns + kPoints];
 
-/// `count + more` times `Outputs` neighbours from frame `first` on, zeros outside the row, told apart by
-/// their place.
+/// `groups` times `Outputs` neighbours from frame `first` on, zeros outside the row, told apart by their
+/// place.
 template <std::int64_t Outputs>
 [[gnu::always_inline]] inline void split(const float* row, std::int64_t frames, std::int64_t first,
                                          std::int64_t groups, Phases<Outputs>& out) {
@@ -206,9 +208,8 @@ torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, cons
   torch::Tensor result = torch::empty({x.size(0), c_out, frames}, x.options());
   const float* from = in.data_ptr<float>();
   float* to = result.data_ptr<float>();
-  const std::vector<float> biases =
-      bias.numel() > 0 ? std::vector<float>(bias.data_ptr<float>(), bias.data_ptr<float>() + c_out)
-                       : std::vector<float>(static_cast<std::size_t>(c_out));
+  const torch::Tensor biases = bias.numel() > 0 ? bias.contiguous() : torch::zeros({c_out});
+  const float* added = biases.data_ptr<float>();
   const std::int64_t step = std::clamp(tiles.columns() / kLeastBlocks, kLeastColumns, kColumns);
   at::parallel_for(0, (tiles.columns() + step - 1) / step, 1, [&](std::int64_t begin, std::int64_t end) {
     const torch::NoGradGuard no_gradient;
@@ -228,8 +229,8 @@ torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, cons
       }
       for_stretches(tiles, first, last, [&](std::int64_t n, const Stretch& at, std::int64_t place) {
         for (std::int64_t c = 0; c < c_out; ++c) {
-          from_points(products.data_ptr<float>() + c * kColumns + place, c_out * kColumns,
-                      biases[static_cast<std::size_t>(c)], tiles.outputs, at, to + (n * c_out + c) * frames);
+          from_points(products.data_ptr<float>() + c * kColumns + place, c_out * kColumns, added[c],
+                      tiles.outputs, at, to + (n * c_out + c) * frames);
         }
       });
     }
@@ -273,6 +274,21 @@ torch::Tensor weight_gradient(const torch::Tensor& x, const torch::Tensor& gradi
   return at_points.view({kPoints, -1}).t().mm(kernel_points(kernel)).view({out.size(1), in.size(1), kernel});
 }
 
+void check(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
+  const auto fits = [](const torch::Tensor& tensor, std::int64_t dimensions) {
+    return tensor.is_cpu() && tensor.scalar_type() == torch::kFloat32 && tensor.dim() == dimensions;
+  };
+  if (!fits(x, 3) || !fits(weight, 3) || x.numel() == 0 || weight.size(1) != x.size(1) ||
+      (weight.size(2) != 3 && weight.size(2) != 5) ||
+      (bias.defined() && (!fits(bias, 1) || bias.size(0) != weight.size(0)))) {
+    fail<NetworkError>(
+        "Winograd's algorithm: expected float32 on the CPU, x [batch, c_in, frames], weight [c_out, c_in, 3 "
+        "or 5] "
+        "and bias [c_out] or none, found {}, {} and {}",
+        c10::str(x.sizes()), c10::str(weight.sizes()), bias.defined() ? c10::str(bias.sizes()) : "none");
+  }
+}
+
 class WinogradConv : public torch::autograd::Function<WinogradConv> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& x,
@@ -311,11 +327,12 @@ bool winograd_fits(const torch::Tensor& x, const torch::Tensor& weight) {
   return winograd_enabled() && x.is_cpu() && weight.is_cpu() && x.scalar_type() == torch::kFloat32 &&
          weight.scalar_type() == torch::kFloat32 && !at::autocast::is_cpu_enabled() &&
          (kernel == 3 || kernel == 5) && std::min(weight.size(0), weight.size(1)) >= kLeastChannels &&
-         x.dim() == 3 && x.size(2) >= kLeastFrames;
+         x.dim() == 3 && x.size(0) > 0 && x.size(2) >= kLeastFrames;
 }
 
 torch::Tensor winograd_conv1d(const torch::Tensor& x, const torch::Tensor& weight,
                               const torch::Tensor& bias) {
+  check(x, weight, bias);
   // A function's arguments must be defined.
   return WinogradConv::apply(x, weight, bias.defined() ? bias : torch::empty({0}, weight.options()));
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "partita/base/autocast.hpp"
+#include "partita/nn/error.hpp"
 #include "partita/nn/unet.hpp"
 
 namespace partita::nn {
@@ -115,6 +116,16 @@ TEST(WinogradConvolution, IsForWideFloat32AndKernelsOf3And5) {
   EXPECT_FALSE(fits(x.narrow(2, 0, 4), 64, 3, torch::kFloat32));
   const Autocast autocast(torch::kCPU, true);
   EXPECT_FALSE(fits(x, 64, 3, torch::kFloat32));
+}
+
+TEST(WinogradConvolution, RefusesWhatItCannotTake) {
+  const torch::Tensor x = torch::zeros({1, 32, 20}), weight = torch::zeros({32, 32, 3});
+  EXPECT_THROW((void)winograd_conv1d(x[0], weight, {}), NetworkError);
+  EXPECT_THROW((void)winograd_conv1d(x.narrow(1, 0, 31), weight, {}), NetworkError);
+  EXPECT_THROW((void)winograd_conv1d(x.to(torch::kFloat64), weight, {}), NetworkError);
+  EXPECT_THROW((void)winograd_conv1d(x.narrow(2, 0, 0), weight, {}), NetworkError);
+  EXPECT_THROW((void)winograd_conv1d(x, torch::zeros({32, 32, 7}), {}), NetworkError);
+  EXPECT_THROW((void)winograd_conv1d(x, weight, torch::zeros({31})), NetworkError);
 }
 
 TEST(WinogradConvolution, IsOffWhenSwitchedOff) {

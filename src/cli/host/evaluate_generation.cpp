@@ -58,8 +58,8 @@ void add_evaluate_generation(CLI::App& evaluate, Context& context) {
   command->add_option("--split", a.split, "split of the store")->capture_default_str();
   command
       ->add_option("--embedding", a.embedding,
-                   fmt::format("{}", fmt::join(evaluation::embedding_names(), ", ")) +
-                       " or a TorchScript file (which is run: trust its source)")
+                   fmt::format("{} or a TorchScript file (which is run: trust its source)",
+                               fmt::join(evaluation::embedding_names(), ", ")))
       ->capture_default_str();
   command->add_option("--sample-rate", a.heard.sample_rate, "of the TorchScript file, in Hz");
   command->add_option("--window", a.heard.window,

@@ -59,8 +59,8 @@ void add_evaluate_recomposition(CLI::App& evaluate, Context& context) {
   add_vocoder_option(*command, a.recomposer.separator.vocoder);
   command
       ->add_option("--embedding", a.embedding,
-                   fmt::format("{}", fmt::join(evaluation::embedding_names(), ", ")) +
-                       " or a TorchScript file (which is run: trust its source)")
+                   fmt::format("{} or a TorchScript file (which is run: trust its source)",
+                               fmt::join(evaluation::embedding_names(), ", ")))
       ->capture_default_str();
   command->add_option("--seed", a.recomposer.separator.seed, "seed")->capture_default_str();
   add_device_option(*command, a.device);

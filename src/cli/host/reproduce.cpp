@@ -156,10 +156,11 @@ void add_measuring_options(CLI::App& command, ReproduceArguments& a) {
                      fmt::format("WORD=NAME: the model behind a row, or none; where there is one: {}",
                                  fmt::join(usual_models(), ", ")));
   add_names_option(command, "--codecs", a.options.codecs, "codecs of table 1")->capture_default_str();
-  add_names_option(command, "--embeddings", a.options.embeddings,
-                   "of Fréchet distances (tables 1 and 4): " +
-                       fmt::format("{}", fmt::join(evaluation::embedding_names(), ", ")) +
-                       " or TorchScript files (which are run: trust their source)")
+  add_names_option(
+      command, "--embeddings", a.options.embeddings,
+      fmt::format("of Fréchet distances (tables 1 and 4): {} or TorchScript files (which are run: "
+                  "trust their source)",
+                  fmt::join(evaluation::embedding_names(), ", ")))
       ->capture_default_str();
   command.add_option("--sampling-clips", a.options.sampling_clips, "clips of the chart by sampling steps")
       ->capture_default_str()

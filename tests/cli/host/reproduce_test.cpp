@@ -74,7 +74,7 @@ TEST_F(Reproduce, AllTablesWithTheirFilesAndTheirSections) {
   EXPECT_EQ(row(table("table2"), "Demucs").at("here").size(), 3U);
   EXPECT_EQ(row(table("table2"), "Demucs").at("note"), "tiny-demucs");
   EXPECT_TRUE(row(table("table3"), "Max").at("here").is_null());
-  EXPECT_EQ(row(table("table4"), "p_mask = 0.8").at("here").size(), 4U);
+  EXPECT_EQ(row(table("table4"), "p_mask = 0.8").at("here").size(), 6U);
   EXPECT_EQ(row(table("table4"), "Unconditional model").at("here"),
             row(table("table4"), "p_mask = 0.8").at("here"))
       << "the same model by another name";
