@@ -1,7 +1,6 @@
 #include "partita/nn/winograd.hpp"
 
 #include <ATen/Parallel.h>
-#include <ATen/autocast_mode.h>
 #include <ATen/ops/convolution_backward.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -9,6 +8,7 @@
 #include <atomic>
 #include <vector>
 
+#include "partita/base/autocast.hpp"
 #include "partita/nn/error.hpp"
 
 namespace partita::nn {
@@ -325,9 +325,9 @@ bool winograd_enabled() { return switched_on(); }
 bool winograd_fits(const torch::Tensor& x, const torch::Tensor& weight) {
   const std::int64_t kernel = weight.size(2);
   return winograd_enabled() && x.is_cpu() && weight.is_cpu() && x.scalar_type() == torch::kFloat32 &&
-         weight.scalar_type() == torch::kFloat32 && !at::autocast::is_cpu_enabled() &&
-         (kernel == 3 || kernel == 5) && std::min(weight.size(0), weight.size(1)) >= kLeastChannels &&
-         x.dim() == 3 && x.size(0) > 0 && x.size(2) >= kLeastFrames;
+         weight.scalar_type() == torch::kFloat32 && !autocast_on_cpu() && (kernel == 3 || kernel == 5) &&
+         std::min(weight.size(0), weight.size(1)) >= kLeastChannels && x.dim() == 3 && x.size(0) > 0 &&
+         x.size(2) >= kLeastFrames;
 }
 
 torch::Tensor winograd_conv1d(const torch::Tensor& x, const torch::Tensor& weight,

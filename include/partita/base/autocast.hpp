@@ -20,4 +20,7 @@ class Autocast {
   bool on_;
 };
 
+/// Whether operations on the CPU are under an Autocast now.
+[[nodiscard]] bool autocast_on_cpu();
+
 }  // namespace partita
