@@ -29,16 +29,17 @@ constexpr double kStill = 1e-6;  // variance of onsets below which nothing begin
 /// Latents `[batch, dim, frame]` as frames.
 torch::Tensor frames_of(const torch::Tensor& latents) { return latents.transpose(1, 2).to(torch::kCPU); }
 
-Embedding mel_embedding(torch::Device device) {
+/// What `frames` makes of the latents of MelCodec.
+Embedding of_mel(const char* name, torch::Device device,
+                 torch::Tensor (*frames)(const torch::Tensor& latents)) {
   auto codec = std::make_shared<codec::MelCodec>(codec::MelCodecOptions{}, device);
-  return {"mel",
-          codec->sample_rate(),
-          kStretch,
-          kStretch,
-          false,
-          [codec](const torch::Tensor& samples) {
-            return frames_of(codec->encode(samples.unsqueeze(1))); }};
+  return {
+      name, codec->sample_rate(), kStretch, kStretch, false, [codec, frames](const torch::Tensor& samples) {
+        return frames(codec->encode(samples.unsqueeze(1)));
+      }};
 }
+
+Embedding mel_embedding(torch::Device device) { return of_mel("mel", device, frames_of); }
 
 /// Latents `[batch, band, frame]` to patches `[batch, patch, 128]`, one a step.
 torch::Tensor patches_of(const torch::Tensor& latents) {
@@ -51,13 +52,7 @@ torch::Tensor patches_of(const torch::Tensor& latents) {
   return coarse.unfold(2, kPatchSteps, 1).permute({0, 2, 1, 3}).flatten(2).to(torch::kCPU);
 }
 
-Embedding patch_embedding(torch::Device device) {
-  auto codec = std::make_shared<codec::MelCodec>(codec::MelCodecOptions{}, device);
-  return {
-      "mel-patches", codec->sample_rate(), kStretch, kStretch, false, [codec](const torch::Tensor& samples) {
-        return patches_of(codec->encode(samples.unsqueeze(1)));
-      }};
-}
+Embedding patch_embedding(torch::Device device) { return of_mel("mel-patches", device, patches_of); }
 
 /// Latents `[batch, band, frame]` to how far the onsets of any two of eight bands coincide, `[batch, window,
 /// 28]`: correlations of their rises, each held for a moment.
@@ -77,15 +72,7 @@ torch::Tensor onset_correlations_of(const torch::Tensor& latents) {
 }
 
 Embedding onset_embedding(torch::Device device) {
-  auto codec = std::make_shared<codec::MelCodec>(codec::MelCodecOptions{}, device);
-  return {"onset-correlations",
-          codec->sample_rate(),
-          kStretch,
-          kStretch,
-          false,
-          [codec](const torch::Tensor& samples) {
-            return onset_correlations_of(codec->encode(samples.unsqueeze(1)));
-          }};
+  return of_mel("onset-correlations", device, onset_correlations_of);
 }
 
 Embedding encodec_embedding(torch::Device device) {
