@@ -29,3 +29,10 @@ if(PARTITA_AUDIO)
 endif()
 # Torch last: its configuration overwrites variables of other packages.
 find_package(Torch REQUIRED)
+# LibTorch of late has a fmt of its own among its headers, which spdlog was not built for: ours goes before it.
+get_target_property(fmt_include fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
+if(EXISTS ${TORCH_INSTALL_PREFIX}/include/fmt AND NOT ${TORCH_INSTALL_PREFIX}/include PATH_EQUAL ${fmt_include})
+  file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/headers)
+  file(CREATE_LINK ${fmt_include}/fmt ${PROJECT_BINARY_DIR}/headers/fmt SYMBOLIC)
+  target_include_directories(fmt::fmt BEFORE INTERFACE ${PROJECT_BINARY_DIR}/headers)
+endif()

@@ -18,7 +18,7 @@ endfunction()
 # LibTorch's headers are heavy: one precompiled header serves every target.
 file(WRITE ${PROJECT_BINARY_DIR}/pch/pch.cpp "")
 add_library(partita_pch STATIC ${PROJECT_BINARY_DIR}/pch/pch.cpp)
-target_link_libraries(partita_pch PRIVATE ${TORCH_LIBRARIES} fmt::fmt spdlog::spdlog)
+target_link_libraries(partita_pch PRIVATE fmt::fmt spdlog::spdlog ${TORCH_LIBRARIES})
 target_precompile_headers(partita_pch PRIVATE
   <cstdint> <filesystem> <functional> <map> <memory> <optional> <span> <string> <string_view> <vector>
   <torch/types.h> <fmt/format.h>)

@@ -16,23 +16,14 @@ import subprocess
 import sys
 import tempfile
 import time
-import wave
 
 import torch
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "golden"))
 import encodec_package
 import safetensors_io
+from sounds import write_wav
 from turns import compared
-
-
-def write_wav(path, samples, rate):
-    """[channel, sample] as 16-bit WAV."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(samples.shape[0])
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes((samples.T.numpy() * 32767).round().astype("<i2").tobytes())
 
 
 def python_times(model, x):
@@ -62,7 +53,7 @@ def compare(package, name, arguments):
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
         safetensors_io.write(folder / "weights.safetensors", model.state_dict())
-        write_wav(folder / "noise.wav", x[0], model.sample_rate)
+        write_wav(folder / "noise.wav", x[0].T, model.sample_rate)
         python_times(model, x[:, :, : model.sample_rate])
         for _ in range(arguments.turns):
             times["python"].append(python_times(model, x))

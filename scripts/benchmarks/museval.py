@@ -20,6 +20,8 @@ import tempfile
 import time
 import wave
 
+from sounds import write_wav
+
 FIGURES = ("sdr", "isr", "sir", "sar")
 
 
@@ -28,15 +30,6 @@ def load(package):
     metrics = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(metrics)
     return metrics
-
-
-def write_wav(path, samples, rate):
-    """[sample, channel] as 16-bit WAV."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(samples.shape[1])
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes((samples * 32767).round().clip(-32768, 32767).astype("<i2").tobytes())
 
 
 def read_wav(path):

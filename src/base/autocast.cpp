@@ -1,7 +1,8 @@
 #include "partita/base/autocast.hpp"
 
 #include <ATen/autocast_mode.h>
-#include <torch/version.h>
+
+#include "partita/base/libtorch.hpp"
 
 namespace partita {
 
@@ -17,7 +18,7 @@ Autocast::~Autocast() {
 
 void Autocast::set(bool enabled) const {
 // LibTorch 2.4 gave every kind of device the same two functions.
-#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
+#if PARTITA_LIBTORCH_AT_LEAST(2, 4)
   at::autocast::set_autocast_dtype(device_.type(), torch::kBFloat16);
   at::autocast::set_autocast_enabled(device_.type(), enabled);
 #else
@@ -32,7 +33,7 @@ void Autocast::set(bool enabled) const {
 }
 
 bool autocast_on_cpu() {
-#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
+#if PARTITA_LIBTORCH_AT_LEAST(2, 4)
   return at::autocast::is_autocast_enabled(torch::kCPU);
 #else
   return at::autocast::is_cpu_enabled();

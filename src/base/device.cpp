@@ -79,6 +79,11 @@ std::string machine_text(torch::Device device) {
                      threads == 1 ? "thread" : "threads");
 }
 
+torch::Tensor on_device(const torch::Tensor& tensor, torch::Device device) {
+  if (!tensor.is_cpu() || !device.is_cuda()) return tensor.to(device);
+  return tensor.pin_memory().to(device, tensor.scalar_type(), /*non_blocking=*/true);
+}
+
 void set_threads(int count) {
   if (count < 0) fail<UsageError>("{} threads were asked for: expected 0 (every core) or more", count);
   const int all = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));

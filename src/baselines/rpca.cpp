@@ -1,6 +1,5 @@
 #include "partita/baselines/rpca.hpp"
 
-#include <torch/linalg.h>
 #include <torch/types.h>
 
 #include <algorithm>

@@ -42,9 +42,22 @@ Config load_card(const fs::path& folder) {
   return Config::load(folder / kCardFile);
 }
 
+/// Whether a name of [files] leads to a file in the folder itself.
+bool is_plain_name(const std::string& file) { return fs::path(file).filename() == file && file != ".."; }
+
+/// The weight files of the model that is in a folder already, if there is one whose card can be read.
+std::vector<std::string> files_before(const fs::path& folder) {
+  if (!is_model_folder(folder)) return {};
+  try {
+    return load_card(folder).table("files").keys();
+  } catch (const IoError&) {
+    return {};
+  }
+}
+
 void verify(const fs::path& folder, const std::string& file, const std::string& expected) {
   const fs::path path = folder / file;
-  if (fs::path(file).filename() != file || file == "..") {
+  if (!is_plain_name(file)) {
     fail<IoError>("'{}': [files] names '{}': expected the name of a file in the same folder",
                   (folder / kCardFile).string(), file);
   }
@@ -97,6 +110,7 @@ void write_model_folder(const fs::path& folder, const std::string& card,
   if (Config::parse(card, card_path.string()).has("files")) {
     fail<IoError>("'{}': the card has a [files] table already: expected one without", card_path.string());
   }
+  const std::vector<std::string> before = files_before(folder);
   std::error_code error;
   fs::remove(card_path, error);  // an older model's card must not stand beside the new weights
   if (error) fail<IoError>("'{}': cannot replace: {}", card_path.string(), error.message());
@@ -107,6 +121,9 @@ void write_model_folder(const fs::path& folder, const std::string& card,
     text += fmt::format("\"{}\" = \"{}\"\n", file, sha256_file(folder / file));
   }
   write_file(card_path, text);
+  for (const std::string& file : before) {
+    if (is_plain_name(file) && !files.contains(file)) fs::remove(folder / file, error);
+  }
 }
 
 void write_model_folder(const fs::path& folder, const std::string& card, const TensorMap& weights) {

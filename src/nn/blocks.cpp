@@ -98,10 +98,6 @@ torch::Tensor SameConvImpl::forward(const torch::Tensor& x) {
   return winograd_fits(x, weight) ? winograd_conv1d(x, weight, bias) : torch::nn::Conv1dImpl::forward(x);
 }
 
-SameConv same_conv(std::int64_t c_in, std::int64_t c_out, std::int64_t kernel, bool bias) {
-  return SameConv(c_in, c_out, kernel, bias);
-}
-
 torch::nn::Conv1d downsample_conv(std::int64_t c_in, std::int64_t c_out, std::int64_t factor) {
   return torch::nn::Conv1d(
       torch::nn::Conv1dOptions(c_in, c_out, 2 * factor + 1).stride(factor).padding(factor));
@@ -147,7 +143,7 @@ torch::Tensor SnakeBetaImpl::forward(const torch::Tensor& x) {
 
 NearestUpsampleImpl::NearestUpsampleImpl(std::int64_t c_in, std::int64_t c_out, std::int64_t factor,
                                          bool bias)
-    : factor_(factor), conv_(register_module("1", same_conv(c_in, c_out, 3, bias))) {}
+    : factor_(factor), conv_(register_module("1", SameConv(c_in, c_out, 3, bias))) {}
 
 torch::Tensor NearestUpsampleImpl::forward(const torch::Tensor& x) {
   return conv_->forward(interpolate_nearest(x, x.size(2) * factor_));
@@ -161,8 +157,8 @@ SelfAttention1dImpl::SelfAttention1dImpl(std::int64_t channels) : n_head_(channe
         channels, kHeadDim, kHeadDim);
   }
   norm_ = register_module("norm", GroupNorm(1, channels));
-  qkv_proj_ = register_module("qkv_proj", same_conv(channels, 3 * channels, 1, true));
-  out_proj_ = register_module("out_proj", same_conv(channels, channels, 1, true));
+  qkv_proj_ = register_module("qkv_proj", SameConv(channels, 3 * channels, 1, true));
+  out_proj_ = register_module("out_proj", SameConv(channels, channels, 1, true));
 }
 
 torch::Tensor SelfAttention1dImpl::forward(const torch::Tensor& x) {
@@ -196,10 +192,10 @@ torch::Tensor FiLMImpl::forward(const torch::Tensor& x, const torch::Tensor& con
 ResConvBlockImpl::ResConvBlockImpl(std::int64_t c_in, std::int64_t c_out, std::int64_t kernel,
                                    const BlockStyle& style) {
   if (c_in != c_out) {
-    skip_ = register_module("skip", same_conv(c_in, c_out, 1, style.bias));
+    skip_ = register_module("skip", SameConv(c_in, c_out, 1, style.bias));
   }
   block1_ = register_module("block1", torch::nn::Sequential());
-  block1_->push_back(same_conv(c_in, c_out, kernel, style.bias));
+  block1_->push_back(SameConv(c_in, c_out, kernel, style.bias));
   block1_->push_back(make_norm(style.norm, c_out));
   block1_->push_back(make_activation(style.activation, c_out));
   if (style.cond_dim > 0) {
@@ -207,15 +203,15 @@ ResConvBlockImpl::ResConvBlockImpl(std::int64_t c_in, std::int64_t c_out, std::i
   }
   if (style.tcond_dim > 0) {
     tblock_ = register_module("tblock", torch::nn::Sequential());
-    tblock_->push_back(same_conv(style.tcond_dim, style.tcond_dim, kernel, style.bias));
+    tblock_->push_back(SameConv(style.tcond_dim, style.tcond_dim, kernel, style.bias));
     tblock_->push_back(make_activation(style.activation, style.tcond_dim));
   }
   drop_ = register_module("drop", torch::nn::Dropout(style.p_drop));
   block2_ = register_module("block2", torch::nn::Sequential());
-  block2_->push_back(same_conv(c_out + style.tcond_dim, c_out, kernel, style.bias));
+  block2_->push_back(SameConv(c_out + style.tcond_dim, c_out, kernel, style.bias));
   block2_->push_back(make_norm(style.norm, c_out));
   block2_->push_back(make_activation(style.activation, c_out));
-  block2_->push_back(same_conv(c_out, c_out, 1, style.bias));
+  block2_->push_back(SameConv(c_out, c_out, 1, style.bias));
 }
 
 torch::Tensor ResConvBlockImpl::forward(const torch::Tensor& x, const torch::Tensor& cond,

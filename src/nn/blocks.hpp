@@ -36,7 +36,6 @@ class SameConvImpl : public torch::nn::Conv1dImpl {
 };
 TORCH_MODULE(SameConv);
 
-SameConv same_conv(std::int64_t c_in, std::int64_t c_out, std::int64_t kernel, bool bias);
 /// Length divided by `factor` (> 1), rounded up: kernel 2·factor + 1.
 torch::nn::Conv1d downsample_conv(std::int64_t c_in, std::int64_t c_out, std::int64_t factor);
 /// Length times `factor` (> 1): kernel 2·factor.

@@ -7,14 +7,14 @@ namespace {
 
 torch::nn::AnyModule make_down(const LevelOptions& level, bool bias) {
   if (level.stride == 1) {
-    return torch::nn::AnyModule(same_conv(level.in_c, level.out_c, 3, bias));
+    return torch::nn::AnyModule(SameConv(level.in_c, level.out_c, 3, bias));
   }
   return torch::nn::AnyModule(downsample_conv(level.in_c, level.out_c, level.stride));
 }
 
 torch::nn::AnyModule make_up(const LevelOptions& level, bool use_nearest, bool bias) {
   if (level.stride == 1) {
-    return torch::nn::AnyModule(same_conv(level.in_c, level.out_c, 3, bias));
+    return torch::nn::AnyModule(SameConv(level.in_c, level.out_c, 3, bias));
   }
   if (use_nearest) {
     return torch::nn::AnyModule(NearestUpsample(level.in_c, level.out_c, level.stride, bias));

@@ -47,7 +47,7 @@ class DilatedBlockImpl : public torch::nn::Module {
                              .padding(dilation * (kernel / 2));
     dilated_ = register_module("dilated", torch::nn::Conv1d(options));
     inner_norm_ = register_module("inner_norm", GroupNorm(kMaskGroups, channels));
-    pointwise_ = register_module("pointwise", same_conv(channels, channels, 1, true));
+    pointwise_ = register_module("pointwise", SameConv(channels, channels, 1, true));
   }
   torch::Tensor forward(const torch::Tensor& x) {
     const torch::Tensor h = dilated_->forward(torch::silu(norm_->forward(x)));
@@ -70,13 +70,13 @@ MaskNetworkImpl::MaskNetworkImpl(MaskNetworkOptions options) : options_(std::mov
 }
 
 void MaskNetworkImpl::build_stack() {
-  in_ = register_module("in", same_conv(options_.in_dim, options_.channels, 3, true));
+  in_ = register_module("in", SameConv(options_.in_dim, options_.channels, 3, true));
   torch::nn::ModuleList blocks = register_module("blocks", torch::nn::ModuleList());
   for (const std::int64_t dilation : options_.dilations) {
     blocks_.push_back(std::make_shared<DilatedBlockImpl>(options_.channels, options_.kernel, dilation));
     blocks->push_back(blocks_.back());
   }
-  out_ = register_module("out", same_conv(options_.channels, options_.n_comp * options_.in_dim, 3, true));
+  out_ = register_module("out", SameConv(options_.channels, options_.n_comp * options_.in_dim, 3, true));
 }
 
 torch::Tensor MaskNetworkImpl::stack(const torch::Tensor& x) {

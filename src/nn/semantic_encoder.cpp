@@ -101,7 +101,7 @@ SemanticEncoderImpl::SemanticEncoderImpl(SemanticEncoderOptions options) : optio
       final_blocks->push_back(final_.back());
       style.p_drop = 0.0;
     }
-    final_conv_ = register_module("final_conv", same_conv(last, last, 3, true));
+    final_conv_ = register_module("final_conv", SameConv(last, last, 3, true));
   }
   out_fn_ = make_activation(options_.out_fn, last);
   register_module("out_fn", out_fn_.ptr());

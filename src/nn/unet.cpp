@@ -101,7 +101,7 @@ UNetImpl::UNetImpl(UNetOptions options) : options_(std::move(options)) {
     decoders->push_back(decoders_.back());
   }
   out_ = register_module("out",
-                         same_conv(options_.channels.front(), options_.channels.front(), 3, options_.bias));
+                         SameConv(options_.channels.front(), options_.channels.front(), 3, options_.bias));
 }
 
 torch::Tensor UNetImpl::forward(const torch::Tensor& x, const torch::Tensor& alpha,

@@ -53,8 +53,8 @@ class ConvNextBlockImpl : public torch::nn::Module {
                                                     .padding(options.kernel / 2)
                                                     .groups(channels)));
     norm_ = register_module("norm", std::make_shared<ChannelNormImpl>(channels));
-    pwconv1_ = register_module("pwconv1", same_conv(channels, options.expansion, 1, true));
-    pwconv2_ = register_module("pwconv2", same_conv(options.expansion, channels, 1, true));
+    pwconv1_ = register_module("pwconv1", SameConv(channels, options.expansion, 1, true));
+    pwconv2_ = register_module("pwconv2", SameConv(options.expansion, channels, 1, true));
     scale_ = register_parameter("gamma", torch::full({channels}, 1.0 / static_cast<double>(options.blocks)));
   }
   torch::Tensor forward(const torch::Tensor& x) {
@@ -71,7 +71,7 @@ class ConvNextBlockImpl : public torch::nn::Module {
 
 VocoderImpl::VocoderImpl(VocoderOptions options) : options_(options) {
   check_options(options_);
-  in_ = register_module("embed", same_conv(options_.in_dim, options_.channels, 1, true));
+  in_ = register_module("embed", SameConv(options_.in_dim, options_.channels, 1, true));
   in_norm_ = register_module("norm", std::make_shared<ChannelNormImpl>(options_.channels));
   torch::nn::ModuleList blocks = register_module("convnext", torch::nn::ModuleList());
   for (std::int64_t i = 0; i < options_.blocks; ++i) {
@@ -79,7 +79,7 @@ VocoderImpl::VocoderImpl(VocoderOptions options) : options_(options) {
     blocks->push_back(blocks_.back());
   }
   out_norm_ = register_module("final_layer_norm", std::make_shared<ChannelNormImpl>(options_.channels));
-  out_ = register_module("out", same_conv(options_.channels, options_.out_dim, 1, true));
+  out_ = register_module("out", SameConv(options_.channels, options_.out_dim, 1, true));
   const torch::NoGradGuard no_grad;
   out_->weight.mul_(kFirstOutput);
   out_->bias.zero_();

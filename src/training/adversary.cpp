@@ -13,9 +13,8 @@ constexpr double kLeastMagnitude = 1e-2;  // of an STFT bin; below, compression 
 constexpr double kTinyFeature = 1e-6;
 
 /// Real and imaginary parts of X / √|X|: `[batch, 2, bin, frame]`.
-torch::Tensor picture(const torch::Tensor& samples, std::int64_t window) {
-  const torch::Tensor parts =
-      torch::view_as_real(audio::Stft({window, window / 4}, samples.device()).forward(samples));
+torch::Tensor picture(const torch::Tensor& samples, const audio::Stft& stft) {
+  const torch::Tensor parts = torch::view_as_real(stft.forward(samples));
   const torch::Tensor magnitude = (parts.square().sum(-1, true) + kTinyPower).sqrt();
   return (parts / (magnitude + kLeastMagnitude).sqrt()).permute({0, 3, 1, 2}).contiguous();
 }
@@ -46,9 +45,13 @@ AdversaryImpl::AdversaryImpl(const AdversaryOptions& options) : options_(options
 }
 
 std::vector<AdversaryImpl::Verdict> AdversaryImpl::judge(const torch::Tensor& samples) {
+  if (stfts_.empty()) {
+    for (const std::int64_t window : kWindows)
+      stfts_.emplace_back(audio::StftOptions{window, window / 4}, samples.device());
+  }
   std::vector<Verdict> verdicts;
   for (std::size_t i = 0; i < kWindows.size(); ++i)
-    verdicts.push_back(discriminators_[i]->forward(picture(samples, kWindows[i])));
+    verdicts.push_back(discriminators_[i]->forward(picture(samples, stfts_[i])));
   return verdicts;
 }
 

@@ -30,6 +30,7 @@ class AdversaryImpl : public torch::nn::Module {
 
   AdversaryOptions options_;
   std::vector<nn::PatchDiscriminator> discriminators_;
+  std::vector<audio::Stft> stfts_;  ///< one a discriminator, on the device of the first sounds
 };
 TORCH_MODULE(Adversary);
 

@@ -32,7 +32,7 @@ Flat flatten(const std::string& text) {
 }
 
 bool may_differ(const std::string& key) {
-  static constexpr std::array<std::string_view, 18> kFree{"data.store",
+  static constexpr std::array<std::string_view, 19> kFree{"data.store",
                                                           "training.output",
                                                           "training.name",
                                                           "training.length",
@@ -46,6 +46,7 @@ bool may_differ(const std::string& key) {
                                                           "training.accumulate",
                                                           "training.diffusion_epochs",
                                                           "training.fused",
+                                                          "training.cuda_graph",
                                                           "training.patience",
                                                           "training.precision",
                                                           "training.rank_timeout",

@@ -1,5 +1,6 @@
 #include "crops.hpp"
 
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -41,6 +42,12 @@ std::vector<Batches> batches_of_parts(const data::LatentStore& split, const Trai
                          derive_seed(options.seed, purpose, static_cast<std::uint64_t>(part)));
   }
   return batches;
+}
+
+void for_each_example(std::int64_t count, const std::function<void(std::int64_t)>& draw) {
+  at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) draw(i);
+  });
 }
 
 std::string unusable_clip(const data::LatentStore& split, Batches& batches, std::int64_t first,

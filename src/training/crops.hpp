@@ -27,6 +27,9 @@ namespace partita::training {
                                                     const TrainingOptions& options, const char* purpose,
                                                     std::int64_t count);
 
+/// Calls `draw` with each of 0 … count − 1, on several threads: examples draw from generators of their own.
+void for_each_example(std::int64_t count, const std::function<void(std::int64_t)>& draw);
+
 /// Why one of the clips of the steps [first, last) makes a loss that is not finite; empty if all are.
 [[nodiscard]] std::string unusable_clip(const data::LatentStore& split, Batches& batches, std::int64_t first,
                                         std::int64_t last);

@@ -5,6 +5,7 @@
 
 #include "crops.hpp"
 #include "partita/base/autocast.hpp"
+#include "partita/base/device.hpp"
 #include "partita/base/random.hpp"
 #include "partita/diffusion/iadb.hpp"
 
@@ -98,19 +99,26 @@ torch::Tensor DecompositionObjective::diffusion_loss(const torch::Tensor& x, con
   return diffusion::loss(model_->options().variant, prediction, x, base);
 }
 
-torch::Tensor DecompositionObjective::loss(const Slice& slice) {
-  if (taught()) return taught_loss(parts_at(parts_, slice));
+/// Taught: the parts. Of the auto-encoder stage: x. Of diffusion: x, α and x₀.
+Inputs DecompositionObjective::draw(const Slice& slice) {
+  if (taught()) return {parts_at(parts_, slice)};
   const torch::Tensor x = crops(train_, batches_.at(slice), options_.crop_frames);
-  if (model_->options().autoencoder) return autoencoder_loss(x.to(device_));
+  if (model_->options().autoencoder) return {on_device(x, device_)};
   torch::Tensor alpha = torch::empty({x.size(0)});
   torch::Tensor base = torch::empty_like(x);
-  for (std::int64_t i = 0; i < x.size(0); ++i) {
+  for_each_example(x.size(0), [&](std::int64_t i) {
     torch::Generator generator =
         make_generator(options_.seed, "blend", batches_.example(slice.step, slice.first + i));
     alpha[i].uniform_(0.0, 1.0, generator);
     base[i].normal_(0.0, 1.0, generator);
-  }
-  return diffusion_loss(x.to(device_), alpha.to(device_), base.to(device_));
+  });
+  return {on_device(x, device_), on_device(alpha, device_), on_device(base, device_)};
+}
+
+torch::Tensor DecompositionObjective::loss(const Inputs& inputs) {
+  if (taught()) return taught_loss(inputs.front());
+  if (model_->options().autoencoder) return autoencoder_loss(inputs.front());
+  return diffusion_loss(inputs[0], inputs[1], inputs[2]);
 }
 
 std::string DecompositionObjective::explain(std::int64_t first, std::int64_t last) {

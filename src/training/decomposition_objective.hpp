@@ -32,7 +32,8 @@ class DecompositionObjective final : public Objective {
   void begin_stage(const std::string& name) override;
   [[nodiscard]] std::int64_t clips() const override { return train_.size(); }
   [[nodiscard]] double seconds_read() const override;
-  torch::Tensor loss(const Slice& slice) override;
+  Inputs draw(const Slice& slice) override;
+  torch::Tensor loss(const Inputs& inputs) override;
   std::string explain(std::int64_t first, std::int64_t last) override;
   Validation validate() override;
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "crops.hpp"
+#include "partita/base/device.hpp"
 #include "partita/base/random.hpp"
 
 namespace partita::training {
@@ -90,10 +91,15 @@ void DemucsObjective::turn_up(torch::Tensor& parts, const Slice& slice) {
   }
 }
 
-torch::Tensor DemucsObjective::loss(const Slice& slice) {
+/// The sources, `[batch, source, sample]`.
+Inputs DemucsObjective::draw(const Slice& slice) {
   torch::Tensor truth = parts(slice);
   turn_up(truth, slice);
-  truth = truth.to(device_);
+  return {on_device(truth, device_)};
+}
+
+torch::Tensor DemucsObjective::loss(const Inputs& inputs) {
+  const torch::Tensor& truth = inputs.front();
   const torch::Tensor found = network_->forward(truth.sum(1, true)).squeeze(2);
   return torch::l1_loss(found, baselines::middle(truth, found.size(2)));
 }

@@ -28,7 +28,8 @@ class DemucsObjective final : public Objective {
   void begin_stage(const std::string& /*name*/) override {}
   [[nodiscard]] std::int64_t clips() const override { return train_.audio_clips(); }
   [[nodiscard]] double seconds_read() const override { return train_.seconds_read(); }
-  torch::Tensor loss(const Slice& slice) override;
+  Inputs draw(const Slice& slice) override;
+  torch::Tensor loss(const Inputs& inputs) override;
   std::string explain(std::int64_t first, std::int64_t last) override;
   /// "loss" and the SI-SDR of kept clips as the tables measure it, "si_sdr" over all sources.
   Validation validate() override;

@@ -4,6 +4,7 @@
 
 #include "crops.hpp"
 #include "part_variation.hpp"
+#include "partita/base/device.hpp"
 #include "partita/base/interrupt.hpp"
 #include "partita/base/random.hpp"
 
@@ -65,6 +66,9 @@ void LassObjective::check(const TrainingOptions& options) const {
         "leave it 0",
         options.ema_decay);
   }
+  if (options.cuda_graph)
+    fail<TrainingError>(
+        "training.cuda_graph is true: the codebook's updates cannot be recorded; leave it out");
   if (options.accumulate != 1)
     fail<TrainingError>("training.accumulate is {}: the codebook follows whole batches; leave it 1",
                         options.accumulate);
@@ -78,8 +82,8 @@ torch::Tensor LassObjective::part(const data::LatentStore& split, const Batches:
   for (std::size_t i = 0; i < batch.clips.size(); ++i) {
     sources.push_back(whole[static_cast<std::int64_t>(i)].narrow(2, batch.offsets[i], options_.crop_frames));
   }
-  const torch::Tensor shares = codec_->power_shares(torch::stack(sources).to(device_));
-  return codec_->share_out(mixture.to(device_), shares).select(1, source);
+  const torch::Tensor shares = codec_->power_shares(on_device(torch::stack(sources), device_));
+  return codec_->share_out(on_device(mixture, device_), shares).select(1, source);
 }
 
 LassObjective::Mix LassObjective::mix(std::vector<Batches>& batches, const Slice& slice,
@@ -117,10 +121,16 @@ torch::Tensor LassObjective::prior_loss(const Mix& mix) {
   return sum / static_cast<double>(baselines::kLassSources);
 }
 
-torch::Tensor LassObjective::loss(const Slice& slice) {
+/// Mixtures and their sources.
+Inputs LassObjective::draw(const Slice& slice) {
   if (slice.count != options_.batch_size)
     fail<TrainingError>("LASS trains on one rank: its codebook follows whole batches");
   const Mix drawn = mix(batches_, slice, "gains");
+  return {drawn.mixture, drawn.parts};
+}
+
+torch::Tensor LassObjective::loss(const Inputs& inputs) {
+  const Mix drawn{inputs[0], inputs[1]};
   if (of_priors_) return prior_loss(drawn);
   const torch::Tensor x = sounds_of(drawn.mixture, drawn.parts);
   const nn::VqVaeImpl::Coded coded = networks_->vqvae->forward(x);

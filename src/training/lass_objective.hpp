@@ -31,7 +31,8 @@ class LassObjective final : public Objective {
   void begin_stage(const std::string& name) override { of_priors_ = name == kLassPriorsStage; }
   [[nodiscard]] std::int64_t clips() const override { return train_.size(); }
   [[nodiscard]] double seconds_read() const override { return train_.seconds_read(); }
-  torch::Tensor loss(const Slice& slice) override;
+  Inputs draw(const Slice& slice) override;
+  torch::Tensor loss(const Inputs& inputs) override;
   std::string explain(std::int64_t first, std::int64_t last) override;
   /// "loss": of the VQ-VAE the mean squared error of mixtures and sources, "perplexity" of its codes beside
   /// it; of the priors the mean of nats a code, with the SI-SDR of what they separate.

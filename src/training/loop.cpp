@@ -8,9 +8,12 @@
 #include "partita/base/interrupt.hpp"
 #include "partita/base/random.hpp"
 #include "run_log.hpp"
+#include "step_graph.hpp"
 
 namespace partita::training {
 namespace {
+
+constexpr std::int64_t kStepsBetweenSignals = 16;
 
 AdamWOptions adamw_options(const TrainingOptions& options) {
   AdamWOptions adamw;
@@ -34,6 +37,11 @@ Loop::Loop(Objective& objective, TrainingOptions options, std::string configurat
       ranks_(std::move(ranks)),
       optimizer_(objective.module(), adamw_options(options_)),
       log_(std::make_unique<RunLog>(options_.output, ranks_.first())) {
+  if (device().is_cuda())
+    at::globalContext().setBenchmarkCuDNN(true);  // the batches of a stage have one shape
+  if (options_.cuda_graph) {
+    graph_ = std::make_unique<StepGraph>(device(), [this](const Inputs& inputs) { return pass(inputs); });
+  }
   if (options_.ema_decay > 0.0) ema_ = std::make_unique<Ema>(objective_.module(), options_.ema_decay);
   if (options_.batch_size % (ranks_.size() * options_.accumulate) != 0) {
     fail<TrainingError>(
@@ -49,6 +57,8 @@ std::int64_t Loop::total_steps() const {
   for (const Stage& stage : objective_.stages()) steps += stage.steps;
   return steps;
 }
+
+torch::Device Loop::device() const { return objective_.module().parameters().front().device(); }
 
 double Loop::minutes_now() const { return minutes_before_ + minutes_since(started_); }
 
@@ -108,7 +118,7 @@ bool Loop::enter_stage() {
 void Loop::train_step() {
   rate_ = learning_rate(objective_.stages()[stage_], stage_step_);
   objective_.module().train();
-  optimizer_.zero_grad();
+  clear_gradients();
   const torch::Tensor loss = accumulate_gradients();
   join_ranks(loss);
   const torch::Tensor norm = optimizer_.clip_gradients(options_.gradient_clip);
@@ -120,32 +130,55 @@ void Loop::train_step() {
   ++stage_step_;
 }
 
+/// Gradients that a graph adds to stay where they are, until the next stage, which may leave other parameters
+/// without one.
+void Loop::clear_gradients() {
+  const bool kept = graph_ != nullptr && stage_step_ > 0;
+  if (graph_ != nullptr && !kept) graph_->forget();
+  optimizer_.zero_grad(/*set_to_none=*/!kept);
+}
+
+/// Of one slice, as a share of the batch's.
+torch::Tensor Loop::pass(const Inputs& inputs) {
+  const torch::Tensor loss =
+      objective_.loss(inputs) / static_cast<double>(ranks_.size() * options_.accumulate);
+  loss.backward();
+  return loss.detach();
+}
+
 /// The gradients of this rank's share of the batch's loss; returns that share.
 torch::Tensor Loop::accumulate_gradients() {
   const std::int64_t count = options_.batch_size / (ranks_.size() * options_.accumulate);
-  const double share = static_cast<double>(count) / static_cast<double>(options_.batch_size);
   torch::Tensor sum;
-  for (std::int64_t pass = 0; pass < options_.accumulate; ++pass) {
-    const Slice slice{step_, (ranks_.rank() * options_.accumulate + pass) * count, count};
+  for (std::int64_t number = 0; number < options_.accumulate; ++number) {
+    const Slice slice{step_, (ranks_.rank() * options_.accumulate + number) * count, count};
     torch::manual_seed(derive_seed(options_.seed, "step",
                                    static_cast<std::uint64_t>(step_ * options_.batch_size + slice.first)));
-    const torch::Tensor loss = objective_.loss(slice) * share;
-    loss.backward();
-    sum = sum.defined() ? sum + loss.detach() : loss.detach();
+    const Inputs inputs = objective_.draw(slice);
+    const torch::Tensor loss = graph_ != nullptr ? graph_->run(inputs) : pass(inputs);
+    sum = sum.defined() ? sum + loss : loss;
   }
   return sum;
 }
 
+/// Whether the ranks hear in this step who must stop. The answer has to come from the device, which then
+/// idles while the host catches up: on GPUs not at every step.
+bool Loop::hears_ranks() const {
+  return ranks_.size() == 1 || device().is_cpu() || (step_ + 1) % kStepsBetweenSignals == 0;
+}
+
 /// Sums gradients and loss over the ranks, and lets all know when one of them must stop.
 void Loop::join_ranks(const torch::Tensor& loss) {
-  stop_ = interrupt_requested();
-  late_ = options_.minutes > 0.0 && minutes_since(started_) >= options_.minutes;
+  const bool hears = hears_ranks();
+  stop_ = hears && interrupt_requested();
+  late_ = hears && options_.minutes > 0.0 && minutes_since(started_) >= options_.minutes;
   if (ranks_.size() == 1) return;
   std::vector<torch::Tensor> shared = optimizer_.gradients();
   const torch::Tensor signals = torch::tensor({stop_ ? 1.0F : 0.0F, late_ ? 1.0F : 0.0F});
   shared.push_back(loss);
-  shared.push_back(signals);
+  if (hears) shared.push_back(signals);
   ranks_.sum(shared);
+  if (!hears) return;
   stop_ = signals[0].item<float>() > 0.0F;
   late_ = signals[1].item<float>() > 0.0F;
 }
@@ -236,7 +269,7 @@ Checkpoint Loop::checkpoint() const {
   checkpoint.stage_step = stage_step_;
   checkpoint.clips = objective_.clips();
   checkpoint.minutes = minutes_now();
-  checkpoint.machine = machine_text(objective_.module().parameters().front().device());
+  checkpoint.machine = machine_text(device());
   checkpoint.best_score = best_score_;
   checkpoint.stale = stale_;
   checkpoint.configuration = configuration_;

@@ -8,6 +8,7 @@
 #include <numbers>
 
 #include "named_tensors.hpp"
+#include "partita/base/libtorch.hpp"
 
 namespace partita::training {
 namespace {
@@ -26,8 +27,13 @@ AdamW::AdamW(const torch::nn::Module& module, const AdamWOptions& options) : opt
   }
 }
 
-void AdamW::zero_grad() {
-  for (torch::Tensor& parameter : parameters_) parameter.mutable_grad().reset();
+void AdamW::zero_grad(bool set_to_none) {
+  if (set_to_none) {
+    for (torch::Tensor& parameter : parameters_) parameter.mutable_grad().reset();
+  } else if (const std::vector<torch::Tensor> all = gradients(); !all.empty()) {
+    const torch::NoGradGuard no_grad;
+    at::_foreach_zero_(all);
+  }
 }
 
 std::vector<torch::Tensor> AdamW::gradients() const {
@@ -48,7 +54,11 @@ torch::Tensor AdamW::clip_gradients(double max_norm) {
     const torch::Tensor scale = (max_norm / (norm + 1e-6)).clamp_max(1.0);
     // On a GPU, asking would cost more than multiplying by one.
     if (scale.is_cpu() && scale.item<double>() == 1.0) return norm;
+#if PARTITA_LIBTORCH_AT_LEAST(2, 1)
+    at::_foreach_mul_(all, scale);
+#else
     for (torch::Tensor& gradient : all) gradient.mul_(scale);
+#endif
   }
   return norm;
 }
@@ -85,7 +95,12 @@ struct AdamW::Rates {
 namespace {
 
 bool one_pass(const torch::Tensor& tensor) {
-  return tensor.is_cpu() && tensor.scalar_type() == torch::kFloat32 && tensor.is_contiguous();
+  return tensor.scalar_type() == torch::kFloat32 && tensor.is_contiguous();
+}
+
+/// Where LibTorch's own update in one pass is: on GPUs, since its version 2.0.
+bool has_fused_update(const torch::Tensor& tensor) {
+  return tensor.is_cuda() && PARTITA_LIBTORCH_AT_LEAST(2, 0);
 }
 
 }  // namespace
@@ -100,8 +115,9 @@ void AdamW::step(double learning_rate) {
     return std::all_of(all.begin(), all.end(), one_pass);
   };
   if (options_.fused && fits(active.parameter) && fits(active.gradient)) {
-    update_each(active, rates);
-    return;
+    const torch::Tensor& any = active.parameter.front();
+    if (any.is_cpu()) return update_each(active, rates);
+    if (has_fused_update(any)) return update_on_gpu(active, learning_rate);
   }
   if (options_.weight_decay != 0.0) at::_foreach_mul_(active.parameter, rates.decay);
   at::_foreach_mul_(active.first, rates.beta1);
@@ -134,6 +150,21 @@ void AdamW::update_each(const Active& active, const Rates& rates) const {
       }
     });
   }
+}
+
+void AdamW::update_on_gpu(const Active& active, double learning_rate) const {
+#if PARTITA_LIBTORCH_AT_LEAST(2, 0)
+  const torch::Tensor& any = active.parameter.front();
+  const torch::Tensor steps =
+      torch::full({}, static_cast<double>(steps_), any.options().requires_grad(false));
+  at::_fused_adamw_(active.parameter, active.gradient, active.first, active.second, {},
+                    std::vector<torch::Tensor>(active.parameter.size(), steps), learning_rate, options_.beta1,
+                    options_.beta2, options_.weight_decay, options_.epsilon, /*amsgrad=*/false,
+                    /*maximize=*/false);
+#else
+  static_cast<void>(active);
+  static_cast<void>(learning_rate);
+#endif
 }
 
 io::TensorMap AdamW::state() const {

@@ -36,6 +36,7 @@ void read_optimizer(const io::Config& table, TrainingOptions& options) {
   options.gradient_clip = table.get<double>("gradient_clip", options.gradient_clip);
   options.ema_decay = table.get<double>("ema_decay", options.ema_decay);
   options.fused = table.get<bool>("fused", options.fused);
+  options.cuda_graph = table.get<bool>("cuda_graph", options.cuda_graph);
   const auto precision = table.get<std::string>("precision", "float32");
   options.bfloat16 = precision == "bfloat16";
   table.require(options.bfloat16 || precision == "float32", "precision", "'float32' or 'bfloat16'");

@@ -1,5 +1,6 @@
 #include "part_variation.hpp"
 
+#include "partita/base/device.hpp"
 #include "partita/base/random.hpp"
 
 namespace partita::training {
@@ -35,8 +36,8 @@ torch::Tensor stretched(const torch::Tensor& parts, const torch::Tensor& factors
 
 torch::Tensor varied_parts(const torch::Tensor& parts, const RemixOptions& options,
                            const VariationDraw& draw) {
-  const torch::Tensor drawn =
-      draws(parts.size(0), parts.size(1), 2 + kBends, draw).to(parts.device(), parts.scalar_type());
+  const torch::Tensor drawn = on_device(draws(parts.size(0), parts.size(1), 2 + kBends, draw), parts.device())
+                                  .to(parts.scalar_type());
   const torch::Tensor gain = torch::pow(options.gain, drawn.narrow(2, 0, 1));
   const torch::Tensor curve =
       torch::upsample_linear1d(drawn.narrow(2, 2, kBends), {parts.size(2)}, /*align_corners=*/true);

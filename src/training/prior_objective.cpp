@@ -8,6 +8,7 @@
 
 #include "crops.hpp"
 #include "partita/base/autocast.hpp"
+#include "partita/base/device.hpp"
 #include "partita/base/interrupt.hpp"
 #include "partita/base/random.hpp"
 #include "partita/decomposition/separator.hpp"
@@ -88,13 +89,13 @@ void PriorObjective::set_statistics() {
   prior_->set_statistics(encoded(train_, clips));
 }
 
-torch::Tensor PriorObjective::loss_of(const Draw& draw) {
+torch::Tensor PriorObjective::loss(const Inputs& inputs) {
   const Autocast autocast(device_, options_.bfloat16 && prior_->is_training());
-  return recomposition::prior_loss(prior_, prior_->normalised(draw.z.to(device_)), draw.noise.to(device_),
-                                   draw.alpha.to(device_), draw.mask.to(device_));
+  return recomposition::prior_loss(prior_, prior_->normalised(inputs[0]), inputs[1], inputs[2], inputs[3]);
 }
 
-torch::Tensor PriorObjective::loss(const Slice& slice) {
+/// z, noise, α and masks.
+Inputs PriorObjective::draw(const Slice& slice) {
   if (!latents_.defined()) {
     spdlog::info("encoding {} clips", train_.size());
     latents_ = encoded(train_, numbered(train_.size()));
@@ -102,20 +103,22 @@ torch::Tensor PriorObjective::loss(const Slice& slice) {
   const std::int64_t stride = decomposition_->latent_stride();
   const std::int64_t frames = options_.crop_frames / stride;
   const Batches::Batch batch = batches_.at(slice);
-  std::vector<torch::Tensor> z, noise, mask;
+  const auto count = static_cast<std::size_t>(slice.count);
+  std::vector<torch::Tensor> z(count), noise(count), mask(count);
   torch::Tensor alpha = torch::empty({slice.count});
-  for (std::int64_t i = 0; i < slice.count; ++i) {
+  for_each_example(slice.count, [&](std::int64_t i) {
     const auto place = static_cast<std::size_t>(i);
     const std::int64_t offset = batch.offsets[place] / stride / form_.unit() * form_.unit();
-    z.push_back(latents_[batch.clips[place]].narrow(2, offset, frames));
+    z[place] = latents_[batch.clips[place]].narrow(2, offset, frames);
     torch::Generator generator =
         make_generator(options_.seed, "masking", batches_.example(slice.step, slice.first + i));
     alpha[i].uniform_(0.0, 1.0, generator);
-    mask.push_back(
-        recomposition::to_tensor(recomposition::draw_mask(form_.components, probabilities_, generator)));
-    noise.push_back(form_.noise(frames, generator));
-  }
-  return loss_of({torch::stack(z), torch::stack(noise), alpha, torch::stack(mask)});
+    mask[place] =
+        recomposition::to_tensor(recomposition::draw_mask(form_.components, probabilities_, generator));
+    noise[place] = form_.noise(frames, generator);
+  });
+  return {on_device(torch::stack(z), device_), on_device(torch::stack(noise), device_),
+          on_device(alpha, device_), on_device(torch::stack(mask), device_)};
 }
 
 std::string PriorObjective::explain(std::int64_t first, std::int64_t last) {
@@ -134,9 +137,10 @@ double PriorObjective::validation_loss(const recomposition::Mask& mask) {
           form_.noise(frames, make_generator(options_.seed, "validation", static_cast<std::uint64_t>(i))));
     }
     const torch::Tensor place = torch::arange(first, first + count, torch::kFloat32);
-    return loss_of({validation_latents_.narrow(0, first, count).narrow(3, 0, frames), torch::stack(noise),
-                    (place + 0.5) / static_cast<double>(clips),
-                    recomposition::to_tensor(mask).unsqueeze(0).expand({count, form_.components})});
+    const torch::Tensor z = validation_latents_.narrow(0, first, count).narrow(3, 0, frames);
+    const torch::Tensor masks = recomposition::to_tensor(mask).unsqueeze(0).expand({count, form_.components});
+    return loss({z.to(device_), torch::stack(noise).to(device_),
+                 ((place + 0.5) / static_cast<double>(clips)).to(device_), masks.to(device_)});
   });
 }
 

@@ -33,7 +33,8 @@ class PriorObjective final : public Objective {
   void begin_stage(const std::string& /*name*/) override {}
   [[nodiscard]] std::int64_t clips() const override { return train_.size(); }
   [[nodiscard]] double seconds_read() const override { return train_.seconds_read(); }
-  torch::Tensor loss(const Slice& slice) override;
+  Inputs draw(const Slice& slice) override;
+  torch::Tensor loss(const Inputs& inputs) override;
   std::string explain(std::int64_t first, std::int64_t last) override;
   Validation validate() override;
 
@@ -41,16 +42,11 @@ class PriorObjective final : public Objective {
   [[nodiscard]] const recomposition::PriorOptions& prior() const { return prior_->options(); }
 
  private:
-  /// One noise, level and mask for each example, and the latents they are for.
-  struct Draw {
-    torch::Tensor z, noise, alpha, mask;
-  };
   void check(const std::string& decomposition) const;
   /// z = E(x) of clips `[clip, component, channel, frame]`, on the CPU.
   [[nodiscard]] torch::Tensor encoded(const data::LatentStore& split,
                                       const std::vector<std::int64_t>& clips) const;
   void set_statistics();
-  [[nodiscard]] torch::Tensor loss_of(const Draw& draw);
   [[nodiscard]] double validation_loss(const recomposition::Mask& mask);
   [[nodiscard]] Sound sample();
 

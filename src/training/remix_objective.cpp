@@ -7,6 +7,7 @@
 #include "crops.hpp"
 #include "part_variation.hpp"
 #include "partita/base/autocast.hpp"
+#include "partita/base/device.hpp"
 #include "partita/base/random.hpp"
 #include "partita/decomposition/separator.hpp"
 
@@ -123,37 +124,37 @@ torch::Tensor RemixObjective::taught(const torch::Tensor& x, std::uint64_t draw)
 
 torch::Tensor RemixObjective::parts_of(const std::vector<torch::Tensor>& mixtures, std::uint64_t draw) {
   const auto count = static_cast<std::int64_t>(mixtures.size());
-  const torch::Tensor found = taught(torch::cat(mixtures).to(device_), draw)
+  const torch::Tensor found = taught(on_device(torch::cat(mixtures), device_), draw)
                                   .unflatten(0, std::vector<std::int64_t>{count, mixtures.front().size(0)});
   std::vector<torch::Tensor> chosen;  // of component k: what it is in the mixtures drawn for it
   for (std::int64_t k = 0; k < count; ++k) chosen.push_back(found[k].select(1, k));
   return torch::stack(chosen, 1);
 }
 
-RemixObjective::Remix RemixObjective::remix(const torch::Tensor& parts, const char* purpose,
-                                            std::uint64_t first_example) {
+Inputs RemixObjective::remix(const torch::Tensor& parts, const char* purpose, std::uint64_t first_example) {
   const torch::Tensor varied = varied_parts(parts, remix_, {options_.seed, purpose, first_example});
   return {codec_->superpose(varied), codec_->power_shares(varied)};
 }
 
-torch::Tensor RemixObjective::loss_of(const Remix& remix) {
+torch::Tensor RemixObjective::loss(const Inputs& inputs) {
   const Autocast autocast(device_, options_.bfloat16 && networks_->is_training());
-  const torch::Tensor mixture = remix.mixture.unsqueeze(1);
-  return torch::mse_loss(networks_->student->forward(remix.mixture) * mixture, remix.shares * mixture);
+  const torch::Tensor mixture = inputs[0].unsqueeze(1);
+  return torch::mse_loss(networks_->student->forward(inputs[0]) * mixture, inputs[1] * mixture);
 }
 
 torch::Tensor RemixObjective::found(const torch::Tensor& x) {
   return codec_->share_out(x, networks_->student->forward(x));
 }
 
-torch::Tensor RemixObjective::loss(const Slice& slice) {
+/// A mixture and the shares of its parts.
+Inputs RemixObjective::draw(const Slice& slice) {
   const std::uint64_t example = batches_.front().example(slice.step, slice.first);
-  if (taught_elsewhere()) return loss_of(remix(parts_at(parts_, slice), "gains", example));
+  if (taught_elsewhere()) return remix(parts_at(parts_, slice), "gains", example);
   std::vector<torch::Tensor> mixtures;
   for (Batches& batches : batches_) {
     mixtures.push_back(crops(train_, batches.at(slice), options_.crop_frames));
   }
-  return loss_of(remix(parts_of(mixtures, example), "gains", example));
+  return remix(parts_of(mixtures, example), "gains", example);
 }
 
 std::string RemixObjective::explain(std::int64_t first, std::int64_t last) {
@@ -169,13 +170,13 @@ double RemixObjective::validation_loss() {
   return mean_in_batches(clips, [&](std::int64_t first, std::int64_t count) {
     const auto draw = static_cast<std::uint64_t>(first);
     if (taught_elsewhere())
-      return loss_of(remix(validation_parts(parts_, first, count, clips), "validation gains", draw));
+      return loss(remix(validation_parts(parts_, first, count, clips), "validation gains", draw));
     std::vector<torch::Tensor> mixtures;
     for (std::size_t k = 0; k < batches_.size(); ++k) {
       const auto indices = clips_after(first, count, static_cast<std::int64_t>(k), clips);
       mixtures.push_back(middle_crops(*validation_, indices, options_.crop_frames));
     }
-    return loss_of(remix(parts_of(mixtures, draw), "validation gains", draw));
+    return loss(remix(parts_of(mixtures, draw), "validation gains", draw));
   });
 }
 

@@ -51,7 +51,9 @@ class RemixObjective final : public Objective {
   void begin_stage(const std::string& name) override;
   [[nodiscard]] std::int64_t clips() const override { return train_.size(); }
   [[nodiscard]] double seconds_read() const override;
-  torch::Tensor loss(const Slice& slice) override;
+  Inputs draw(const Slice& slice) override;
+  /// Mean squared error of the mixtures times the shares: what is loud counts, as in SI-SDR.
+  torch::Tensor loss(const Inputs& inputs) override;
   std::string explain(std::int64_t first, std::int64_t last) override;
   Validation validate() override;
 
@@ -65,18 +67,13 @@ class RemixObjective final : public Objective {
   void begin_with_parts(const io::ModelFolder& decomposition);
   /// Whether parts come from the configuration's teachers, not from the decomposition or an earlier round.
   [[nodiscard]] bool taught_elsewhere() const { return round_ == 0 && !parts_.empty(); }
-  struct Remix {
-    torch::Tensor mixture;  ///< `[batch, channel, frame]`
-    torch::Tensor shares;   ///< of its power, `[batch, component, channel, frame]`
-  };
   /// The parts that the teacher finds in mixtures; they superpose to them.
   [[nodiscard]] torch::Tensor taught(const torch::Tensor& x, std::uint64_t draw);
   /// A part of each component, each from mixtures `[batch, channel, frame]` of its own.
   [[nodiscard]] torch::Tensor parts_of(const std::vector<torch::Tensor>& mixtures, std::uint64_t draw);
-  /// Parts `[batch, component, channel, frame]`, varied at random, together.
-  [[nodiscard]] Remix remix(const torch::Tensor& parts, const char* purpose, std::uint64_t first_example);
-  /// Mean squared error of the mixtures times the shares: what is loud counts, as in SI-SDR.
-  [[nodiscard]] torch::Tensor loss_of(const Remix& remix);
+  /// Parts `[batch, component, channel, frame]`, varied at random, together: `[batch, channel, frame]` and
+  /// the shares of its power, `[batch, component, channel, frame]`.
+  [[nodiscard]] Inputs remix(const torch::Tensor& parts, const char* purpose, std::uint64_t first_example);
   /// What the student makes of mixtures.
   [[nodiscard]] torch::Tensor found(const torch::Tensor& x);
   [[nodiscard]] double validation_loss();

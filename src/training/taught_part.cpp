@@ -6,6 +6,7 @@
 
 #include "crops.hpp"
 #include "partita/base/autocast.hpp"
+#include "partita/base/device.hpp"
 #include "partita/base/random.hpp"
 #include "partita/decomposition/separator.hpp"
 #include "partita/io/model_folder.hpp"
@@ -60,7 +61,7 @@ TaughtPart::TaughtPart(const PartOptions& part, const TrainingOptions& options, 
 torch::Tensor TaughtPart::found(const torch::Tensor& mixtures) {
   const torch::NoGradGuard no_grad;
   const Autocast autocast(device_, bfloat16_);
-  const torch::Tensor x = mixtures.to(device_);
+  const torch::Tensor x = on_device(mixtures, device_);
   return codec_->share_out(x, masks_->forward(x).to(x.scalar_type())).select(1, component_);
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "crops.hpp"
+#include "partita/base/device.hpp"
 #include "partita/base/interrupt.hpp"
 #include "partita/base/random.hpp"
 #include "partita/evaluation/ms_stft.hpp"
@@ -87,7 +88,8 @@ torch::Tensor VocoderObjective::brought_back(const torch::Tensor& samples) {
   return networks_->vocoder->forward(latents, codec_.single_pass(latents));
 }
 
-torch::Tensor VocoderObjective::loss(const Slice& slice) {
+/// Sounds as they are to come back, `[batch, sample]`.
+Inputs VocoderObjective::draw(const Slice& slice) {
   const torch::Tensor kept = sounds(batches_.at(slice));
   torch::Tensor decibels = torch::empty({kept.size(0), 1});
   for (std::int64_t i = 0; i < kept.size(0); ++i) {
@@ -95,7 +97,11 @@ torch::Tensor VocoderObjective::loss(const Slice& slice) {
         kQuietest, kLoudest,
         make_generator(options_.seed, "level", batches_.example(slice.step, slice.first + i)));
   }
-  const torch::Tensor truth = (kept * torch::pow(10.0, decibels / 20.0)).to(device_);
+  return {on_device(kept * torch::pow(10.0, decibels / 20.0), device_)};
+}
+
+torch::Tensor VocoderObjective::loss(const Inputs& inputs) {
+  const torch::Tensor& truth = inputs.front();
   const torch::Tensor made = brought_back(truth);
   torch::Tensor loss = evaluation::ms_stft_loss(made, truth);
   if (adversarial_) {

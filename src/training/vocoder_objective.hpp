@@ -43,7 +43,8 @@ class VocoderObjective final : public Objective {
   /// Sounds: each kept clip's mixture and sources.
   [[nodiscard]] std::int64_t clips() const override { return train_.audio_clips() * train_.sounds(); }
   [[nodiscard]] double seconds_read() const override { return train_.seconds_read(); }
-  torch::Tensor loss(const Slice& slice) override;
+  Inputs draw(const Slice& slice) override;
+  torch::Tensor loss(const Inputs& inputs) override;
   std::string explain(std::int64_t first, std::int64_t last) override;
   /// Means of ms_stft_distance: "loss" over all sounds, one a kind of sound, and Griffin-Lim's.
   Validation validate() override;

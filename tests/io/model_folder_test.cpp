@@ -56,6 +56,21 @@ TEST(ModelFolder, IsReplacedWhole) {
   EXPECT_TRUE(model.weights().contains("y"));
 }
 
+TEST(ModelFolder, NothingOfAnotherModelRemainsButWhatWasNotItsOwn) {
+  const TemporaryFolder folder;
+  const TensorMap some{{"x", torch::ones({2})}};
+  write_model_folder(folder / "m", kCard, {{"model.safetensors", some}, {"prior.safetensors", some}});
+  write_file(folder / "m" / "notes.txt", "mine");
+  write_file(folder / "outside.txt", "mine");
+  write_file(folder / "m" / "model.toml",
+             io::read_file(folder / "m" / "model.toml") + "\"../outside.txt\" = \"0\"\n");
+  write_model(folder / "m");
+  EXPECT_FALSE(std::filesystem::exists(folder / "m" / "prior.safetensors"));
+  EXPECT_TRUE(std::filesystem::exists(folder / "m" / "notes.txt"));
+  EXPECT_TRUE(std::filesystem::exists(folder / "outside.txt"));
+  EXPECT_NO_THROW(ModelFolder(folder / "m"));
+}
+
 TEST(ModelFolder, AFlippedByteAnywhereIsNoticed) {
   const TemporaryFolder folder;
   write_model(folder / "m");

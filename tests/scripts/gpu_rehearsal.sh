@@ -97,6 +97,14 @@ END
 # Where the bundle goes, the songs and the store are not.
 rm -r songs tiny-store
 gpu_train() { PARTITA=$partita_without_audio PARTITA_BUNDLE=$folder/bundle "$source/scripts/gpu-train.sh" -d cpu "$@"; }
+if command -v python3 >/dev/null; then
+  mkdir data && ln -s "$folder/bundle/data/tiny-store" data/tiny-store
+  gpu_check() { python3 "$source/scripts/gpu-check.py" "$partita_without_audio" parts.toml --device cpu --seconds 60 "$@"; }
+  gpu_check || fail "the ways to train differ"
+  ! gpu_check --tolerance -1 >/dev/null || fail "losses that differ were passed over"
+  [ ! -e runs ] || fail "the check left something behind"
+  rm -r data
+fi
 gpu_train -m 1.5 -o back parts.toml masks.toml
 gpu_train -m 1.0 -o back prior.toml
 

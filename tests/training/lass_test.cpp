@@ -148,6 +148,7 @@ TEST(LassTraining, RefusesWhatItCannotLearnFrom) {
   const fs::path store = write_stems(folder);
   refused(configuration(store, folder / "run", "ema_decay = 0.9"), "ema_decay");
   refused(configuration(store, folder / "run", "accumulate = 2"), "accumulate");
+  refused(configuration(store, folder / "run", "cuda_graph = true"), "cuda_graph");
   refused(configuration(store, folder / "run", "precision = \"bfloat16\""), "float32");
   refused(configuration(store, folder / "run", "vqvae_steps = 0"), "vqvae_steps");
   refused(configuration(store, folder / "run", "", "unknown = 1"), "unknown");

@@ -57,6 +57,15 @@ TEST_F(PriorTraining, ResumesBitForBit) {
   for (const auto& [name, tensor] : a->state) EXPECT_TRUE(torch::equal(tensor, b->state.at(name))) << name;
 }
 
+TEST_F(PriorTraining, AGraphOfTheStepTrainsTheSame) {
+  train(configuration("plain", ""));
+  train(configuration("graph", "cuda_graph = true\n"));
+  const io::TensorMap plain = newest_checkpoint(folder / "plain")->state;
+  const io::TensorMap graph = newest_checkpoint(folder / "graph")->state;
+  ASSERT_EQ(plain.size(), graph.size());
+  for (const auto& [name, tensor] : graph) EXPECT_TRUE(torch::equal(tensor, plain.at(name))) << name;
+}
+
 TEST_F(PriorTraining, AddsThePriorToTheDecomposition) {
   train(configuration("run", ""));
   const io::ModelFolder made(folder / "run" / "model");

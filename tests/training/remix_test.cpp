@@ -93,6 +93,12 @@ TEST_P(RemixResume, IsExactAcrossRounds) {
 }
 INSTANTIATE_TEST_SUITE_P(Steps, RemixResume, testing::Values(5, 6, 7));
 
+TEST_F(Remix, AGraphOfTheStepTrainsTheSameOverRounds) {
+  train(remix_configuration(store, model, folder / "plain"));
+  train(remix_configuration(store, model, folder / "graph", "cuda_graph = true\n"));
+  expect_equal(newest_checkpoint(folder / "plain")->state, newest_checkpoint(folder / "graph")->state);
+}
+
 TEST_F(Remix, TheStudentOfARoundTeachesTheNext) {
   train(remix_configuration(store, model, folder / "one", "", 1));
   train(remix_configuration(store, model, folder / "two", "", 2));

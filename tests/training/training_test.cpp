@@ -328,6 +328,17 @@ TEST(Training, TheFusedOptimizerTrainsAsThePlainOne) {
     EXPECT_LE((tensor - plain.at(name)).abs().max().item<double>(), 1e-5) << name;
 }
 
+/// On a CPU as far as it goes there: inputs in fixed places, gradients that stay where they are.
+TEST(Training, AGraphOfTheStepTrainsTheSameInBothStages) {
+  const Folder folder;
+  const fs::path store = fixtures::write_store(folder);
+  const std::string passes = std::string(kSixSteps) + "accumulate = 2\n";
+  train(configuration(store, folder / "plain", passes));
+  train(configuration(store, folder / "graph", passes + "cuda_graph = true\n"));
+  expect_same_state(folder / "plain", folder / "graph");
+  train(configuration(store, folder / "plain", passes + "cuda_graph = true\n"), true);  // may be changed
+}
+
 TEST(Training, AutoencoderAloneIsExportedAsSuch) {
   const Folder folder;
   const fs::path store = fixtures::write_store(folder);

@@ -108,6 +108,16 @@ TEST(VocoderTraining, TheReconstructionStageLeavesTheAdversaryAlone) {
       torch::equal(one.at("model.vocoder.network.out.weight"), three.at("model.vocoder.network.out.weight")));
 }
 
+TEST(VocoderTraining, AGraphOfTheStepTrainsTheSameInBothStages) {
+  const Folder folder;
+  const fs::path store = sounds(folder);
+  const auto after = [&](const std::string& name, const std::string& keys) {
+    const std::string steps = "reconstruction_steps = 2\nadversarial_steps = 2\n";
+    return state_after(vocoder_configuration(store, folder / name, steps + keys), folder / name);
+  };
+  expect_equal(after("plain", ""), after("graph", "cuda_graph = true\n"), "model");
+}
+
 // Adversaries that count for nothing leave the vocoder as if there were none.
 TEST(VocoderTraining, TheAdversarysOwnLossDoesNotReachTheVocoder) {
   const Folder folder;

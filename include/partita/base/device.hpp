@@ -17,6 +17,10 @@ namespace partita {
 /// What computes, for model cards: "AMD EPYC, 2 threads", on a GPU "cuda:0 of AMD EPYC, 16 threads".
 [[nodiscard]] std::string machine_text(torch::Device device);
 
+/// `tensor` on a device. From the host to a GPU through page-locked memory, so that the host goes on at once;
+/// the tensor may be let go of.
+[[nodiscard]] torch::Tensor on_device(const torch::Tensor& tensor, torch::Device device);
+
 /// Sets LibTorch's intra-op threads, 0 taking every core, and has subnormal numbers flushed to zero.
 /// Called once, in `main`, before any tensor work.
 void set_threads(int count);

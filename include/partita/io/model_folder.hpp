@@ -34,7 +34,8 @@ class ModelFolder {
 };
 
 /// Writes a model folder: the weight files first, then `model.toml`, which is `card` (TOML text
-/// without a [files] table) with the hashes added; so a folder cut off has no model.toml.
+/// without a [files] table) with the hashes added; so a folder cut off has no model.toml. Of a model that was
+/// there before nothing remains.
 void write_model_folder(const std::filesystem::path& folder, const std::string& card,
                         const std::map<std::string, TensorMap>& files);
 /// The same with "model.safetensors" alone.

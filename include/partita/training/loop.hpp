@@ -34,6 +34,9 @@ struct Validation {
   std::vector<Sound> sounds;  ///< of one clip
 };
 
+/// Tensors of a slice's examples, in an order of the objective's own.
+using Inputs = std::vector<torch::Tensor>;
+
 /// What a loop trains: a module with a loss and validation figures.
 class Objective {
  public:
@@ -47,9 +50,12 @@ class Objective {
   [[nodiscard]] virtual std::int64_t clips() const = 0;
   /// Seconds that reading them has taken so far.
   [[nodiscard]] virtual double seconds_read() const = 0;
-  /// The mean loss of a slice's examples, a scalar. What is random depends on the seed and the example alone;
-  /// what the module draws itself comes from LibTorch's default generator, which the loop seeds.
-  virtual torch::Tensor loss(const Slice& slice) = 0;
+  /// What the loss of a slice's examples is computed from, on the device: read, and drawn by the seed and the
+  /// example alone. Of the same shapes in all steps of a stage.
+  virtual Inputs draw(const Slice& slice) = 0;
+  /// The mean loss of these examples, a scalar, without asking the device for a value. What the module draws
+  /// itself comes from LibTorch's default generator, which the loop seeds.
+  virtual torch::Tensor loss(const Inputs& inputs) = 0;
   /// Why the loss of one of the steps [first, last) may not be finite; empty if the data are fine.
   virtual std::string explain(std::int64_t first, std::int64_t last) = 0;
   /// On held-out clips in evaluation mode; no figures without such clips.
@@ -64,6 +70,7 @@ struct Pace {
 };
 
 class RunLog;
+class StepGraph;
 
 /// Runs an objective's stages: optimiser, EMA, schedule, log, validation, checkpoints. With several ranks,
 /// each takes its share of every batch, all take the same steps, and the first validates and writes.
@@ -92,7 +99,10 @@ class Loop {
   bool train(Progress& progress);
   void train_step();
   [[nodiscard]] double step_seconds(Pace& pace);
+  void clear_gradients();
+  torch::Tensor pass(const Inputs& inputs);
   torch::Tensor accumulate_gradients();
+  [[nodiscard]] bool hears_ranks() const;
   void join_ranks(const torch::Tensor& loss);
   void after_step();
   void write_log();
@@ -105,6 +115,7 @@ class Loop {
   void check_same_run(const Checkpoint& checkpoint) const;
   void restore(const Checkpoint& checkpoint);
   [[nodiscard]] std::int64_t total_steps() const;
+  [[nodiscard]] torch::Device device() const;
   [[nodiscard]] double minutes_now() const;
 
   Objective& objective_;
@@ -112,6 +123,7 @@ class Loop {
   std::string configuration_;
   Ranks ranks_;
   AdamW optimizer_;
+  std::unique_ptr<StepGraph> graph_;
   std::unique_ptr<Ema> ema_;
   std::unique_ptr<RunLog> log_;
 

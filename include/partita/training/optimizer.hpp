@@ -16,7 +16,7 @@ struct AdamWOptions {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0.01;
-  bool fused = true;  ///< update float32 tensors on the CPU in one pass over memory, not one an operation
+  bool fused = true;  ///< update float32 tensors in one pass over memory, not one an operation
 };
 
 /// AdamW (Loshchilov & Hutter 2019) over a module's parameters, as torch::optim::AdamW, with moments
@@ -25,7 +25,8 @@ class AdamW {
  public:
   AdamW(const torch::nn::Module& module, const AdamWOptions& options);
 
-  void zero_grad();
+  /// Forgets the gradients or, without `set_to_none`, fills them with zeros where they are.
+  void zero_grad(bool set_to_none = true);
   /// Those of the parameters that have one.
   [[nodiscard]] std::vector<torch::Tensor> gradients() const;
   /// The global norm of all gradients, a scalar tensor; gradients are scaled down to `max_norm` where
@@ -45,6 +46,7 @@ class AdamW {
   struct Active;
   struct Rates;
   void update_each(const Active& active, const Rates& rates) const;
+  void update_on_gpu(const Active& active, double learning_rate) const;
 
   AdamWOptions options_;
   std::vector<std::string> names_;

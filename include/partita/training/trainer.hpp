@@ -37,10 +37,11 @@ struct TrainingOptions {
   double weight_decay = 0.01;
   double gradient_clip = 0.0;  ///< norm; 0: off
   std::int64_t warmup_steps = 0;
-  double ema_decay = 0.0;  ///< 0: off
-  bool fused = true;       ///< the optimiser's one-pass kernel where there is one (CPU)
-  bool bfloat16 = false;   ///< precision = "bfloat16": autocast; weights, losses and moments stay float32
-  double length = 1.0;     ///< stages and intervals take so many times the steps that are said
+  double ema_decay = 0.0;   ///< 0: off
+  bool fused = true;        ///< the optimiser's one-pass kernel
+  bool cuda_graph = false;  ///< on a GPU the passes of a step are recorded once and launched as a whole
+  bool bfloat16 = false;    ///< precision = "bfloat16": autocast; weights, losses and moments stay float32
+  double length = 1.0;      ///< stages and intervals take so many times the steps that are said
   std::int64_t log_every = 20;
   std::int64_t validate_every = 1000;
   std::int64_t checkpoint_every = 1000;
