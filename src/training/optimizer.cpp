@@ -98,9 +98,10 @@ bool one_pass(const torch::Tensor& tensor) {
   return tensor.scalar_type() == torch::kFloat32 && tensor.is_contiguous();
 }
 
-/// Where LibTorch's own update in one pass is: on GPUs, since its version 2.0.
-bool has_fused_update(const torch::Tensor& tensor) {
-  return tensor.is_cuda() && PARTITA_LIBTORCH_AT_LEAST(2, 0);
+/// Whether LibTorch has its own update in one pass there.
+bool has_fused_update(torch::Device device) {
+  return (device.is_cuda() && PARTITA_LIBTORCH_AT_LEAST(2, 0)) ||
+         (device.is_cpu() && PARTITA_LIBTORCH_AT_LEAST(2, 4));
 }
 
 }  // namespace
@@ -115,9 +116,9 @@ void AdamW::step(double learning_rate) {
     return std::all_of(all.begin(), all.end(), one_pass);
   };
   if (options_.fused && fits(active.parameter) && fits(active.gradient)) {
-    const torch::Tensor& any = active.parameter.front();
-    if (any.is_cpu()) return update_each(active, rates);
-    if (has_fused_update(any)) return update_on_gpu(active, learning_rate);
+    const torch::Device device = active.parameter.front().device();
+    if (has_fused_update(device)) return update_fused(active, learning_rate);
+    if (device.is_cpu()) return update_each(active, rates);
   }
   if (options_.weight_decay != 0.0) at::_foreach_mul_(active.parameter, rates.decay);
   at::_foreach_mul_(active.first, rates.beta1);
@@ -130,7 +131,7 @@ void AdamW::step(double learning_rate) {
   at::_foreach_addcdiv_(active.parameter, active.first, denominator, -rates.step);
 }
 
-/// The same in one pass, in which every value is read and written once.
+/// Ours, on CPUs: every value is read and written once.
 void AdamW::update_each(const Active& active, const Rates& rates) const {
   const auto beta1 = static_cast<float>(rates.beta1), beta2 = static_cast<float>(rates.beta2);
   const auto rest1 = static_cast<float>(1.0 - rates.beta1), rest2 = static_cast<float>(1.0 - rates.beta2);
@@ -152,7 +153,8 @@ void AdamW::update_each(const Active& active, const Rates& rates) const {
   }
 }
 
-void AdamW::update_on_gpu(const Active& active, double learning_rate) const {
+/// LibTorch's.
+void AdamW::update_fused(const Active& active, double learning_rate) const {
 #if PARTITA_LIBTORCH_AT_LEAST(2, 0)
   const torch::Tensor& any = active.parameter.front();
   const torch::Tensor steps =

@@ -22,6 +22,7 @@ class StepGraph::Recorder {
  public:
   explicit Recorder(torch::Device device) {
     if (!device.is_cuda()) return;
+    const c10::cuda::CUDAGuard on_device(device);
     c10::cuda::device_synchronize();  // the weights are still being filled on the stream so far
     stream_.emplace(c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device.index()));
   }

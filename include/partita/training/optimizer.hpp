@@ -46,7 +46,7 @@ class AdamW {
   struct Active;
   struct Rates;
   void update_each(const Active& active, const Rates& rates) const;
-  void update_on_gpu(const Active& active, double learning_rate) const;
+  void update_fused(const Active& active, double learning_rate) const;
 
   AdamWOptions options_;
   std::vector<std::string> names_;

@@ -1,6 +1,7 @@
 #include "partita/io/download.hpp"
 
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <exception>
 #include <optional>
@@ -35,6 +36,15 @@ std::pair<std::string, std::string> split(const std::string& url) {
     fail<IoError>("'{}' is no address of a file: expected https://server/file", url);
   }
   return {url.substr(0, slash), url.substr(slash)};
+}
+
+/// Bytes that a server says are to come; 0 where it does not say. The library's own reading of numbers
+/// changes with its versions.
+std::uint64_t content_length(const httplib::Response& response) {
+  const std::string text = response.get_header_value("Content-Length");
+  std::uint64_t length = 0;
+  std::from_chars(text.data(), text.data() + text.size(), length);
+  return length;
 }
 
 /// Stops a client when the user asks to, also one that waits for a silent server.
@@ -144,7 +154,7 @@ class Transfer {
     if (!takes_body()) return;
     const std::string name = wanted_.path.filename().string();
     meter_.emplace(progress_, fmt::format("{} {}", begin_ == 0 ? "fetching" : "fetching the rest of", name),
-                   response.get_header_value<std::uint64_t>("Content-Length"));
+                   content_length(response));
   }
 
   void check_range(const std::string& range) const {
