@@ -13,6 +13,7 @@
 #include "partita/base/device.hpp"
 #include "partita/base/error.hpp"
 #include "partita/base/interrupt.hpp"
+#include "partita/base/text.hpp"
 #include "partita/nn/winograd.hpp"
 
 namespace partita::cli {
@@ -33,7 +34,7 @@ void log_to_stderr(bool quiet) {
 
 /// One line a failure; LibTorch's stack traces are of no use to the user.
 int report(const std::string& message, int code) {
-  spdlog::error("{}", message.substr(0, message.find('\n')));
+  spdlog::error("{}", first_line(message));
   return code;
 }
 

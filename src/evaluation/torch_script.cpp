@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "partita/base/text.hpp"
 #include "partita/io/config.hpp"
 
 namespace partita::evaluation {
@@ -20,7 +21,7 @@ std::string reason(const std::exception& error) {
   std::string text = known != nullptr ? known->what_without_backtrace() : error.what();
   const auto raised = text.find("RuntimeError: ");
   if (raised != std::string::npos) text = text.substr(raised);
-  return text.substr(0, text.find('\n'));
+  return first_line(text);
 }
 
 /// What stands in the TOML file for what the options leave open.

@@ -8,6 +8,8 @@
 #include <string>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
+#include "partita/base/text.hpp"
+
 #ifdef PARTITA_GLOO
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #endif
@@ -63,8 +65,7 @@ void guarded(const std::string& who, const char* what, const Work& work) {
   try {
     work();
   } catch (const std::exception& error) {
-    const std::string text = error.what();
-    fail<TrainingError>("{}: {} ({})", who, what, text.substr(0, text.find('\n')));
+    fail<TrainingError>("{}: {} ({})", who, what, first_line(error.what()));
   }
 }
 

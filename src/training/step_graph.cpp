@@ -2,8 +2,9 @@
 
 #include <exception>
 #include <optional>
-#include <string>
 #include <utility>
+
+#include "partita/base/text.hpp"
 
 #ifdef PARTITA_CUDA
 #include <ATen/cuda/CUDAGraph.h>
@@ -54,11 +55,10 @@ class StepGraph::Recorder {
       pass();
       graph->capture_end();
     } catch (const std::exception& error) {
-      const std::string text = error.what();
       abandon(*graph);
       fail<TrainingError>(
           "this step cannot be recorded as a CUDA graph ({}): set training.cuda_graph = false",
-          text.substr(0, text.find('\n')));
+          first_line(error.what()));
     }
     graph_ = std::move(graph);
   }

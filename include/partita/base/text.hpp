@@ -13,4 +13,9 @@ namespace partita {
   return text;
 }
 
+/// What an error says without the stack trace that LibTorch puts below it.
+[[nodiscard]] inline std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
+
 }  // namespace partita
